@@ -1,0 +1,1 @@
+"""unstrip: opportunistic TLS that can be relied on."""

@@ -1,0 +1,261 @@
+"""Certificates: facts from DER, names by RFC 9525, and what the WebPKI says of a chain.
+
+Verification comes after the handshake, not inside it: a chain that fails is evidence like any
+other, and the caller refuses it before a further byte goes out. Paths are built by OpenSSL
+(pyOpenSSL's X509StoreContext), which judges as the mail servers of this world judge; dates, names
+and purpose are checked here, so that an expired certificate with a wrong name shows both faults.
+
+pyOpenSSL and cryptography are imported where they are first needed: they cost 100 ms, and a
+command line that only prints its help needs neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from OpenSSL.crypto import X509Store
+
+_WEAK_RSA_BITS = 2048  # RFC 9325, 4.5: at least 112 bits of strength
+_WEAK_HASHES = frozenset({"md5", "sha1"})  # RFC 9155
+
+
+class Fault(Enum):
+    """What is wrong with a chain, as the WebPKI sees it."""
+
+    UNREADABLE = "cannot be read"
+    UNTRUSTED = "no trusted issuer"
+    SELF_SIGNED = "self-signed"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not valid yet"
+    WRONG_NAME = "wrong name"
+    WRONG_PURPOSE = "not for servers"
+    WEAK = "weak key or signature"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class WebPki:
+    """What the WebPKI says of a chain.
+
+    Attributes:
+        name: the reference identifier it was checked for: the name the user gave.
+        faults: what is wrong with it, most telling first; empty when it is valid.
+        words: the verifier's own sentence about the path, "" when that is valid.
+    """
+
+    name: str
+    faults: tuple[Fault, ...] = ()
+    words: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """True when nothing is wrong with it."""
+        return not self.faults
+
+
+class Unreadable(ValueError):
+    """The DER is not a certificate that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The facts of one certificate.
+
+    Attributes:
+        subject, issuer: distinguished names (RFC 4514).
+        dns_names: the DNS-IDs (RFC 9525, 6.1); the Common Name is none.
+        addresses: the IP-IDs.
+        not_before, not_after: with time zone.
+        key: kind and size of the public key, "EC secp256r1".
+        signature: the hash of the signature, "sha256".
+        spki: SHA-256 of the SubjectPublicKeyInfo, in hex: what survives renewal with one key.
+        server: the extended key usage, where there is one, allows servers.
+        self_signed: issuer and subject are the same name.
+        weak: the key or the signature is.
+    """
+
+    subject: str
+    issuer: str
+    dns_names: tuple[str, ...]
+    addresses: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+    key: str
+    signature: str
+    spki: str
+    server: bool
+    self_signed: bool
+    weak: bool
+
+
+class Anchors:
+    """The trusted roots: an OpenSSL store, made at the edge (`io.trust`), used here."""
+
+    def __init__(self, store: X509Store) -> None:
+        self.store = store
+
+
+def read(der: bytes) -> Certificate:
+    """Return the facts of one certificate.
+
+    Raises: Unreadable: it is none; whatever the peer sent, no other error escapes.
+    """
+    from cryptography import x509
+
+    try:
+        return _facts(x509.load_der_x509_certificate(der))
+    except (ValueError, TypeError, OverflowError, x509.InvalidVersion) as error:
+        raise Unreadable(f"not a certificate: {error}") from error
+    except Exception as error:  # the library's own errors have no common base
+        raise Unreadable(f"not a certificate: {type(error).__name__}: {error}") from error
+
+
+def webpki(chain: tuple[bytes, ...], name: str, anchors: Anchors, at: datetime) -> WebPki:
+    """Return what the WebPKI says of `chain` for `name`.
+
+    Args:
+        chain: DER, leaf first.
+        name: the configured host name or address (RFC 9525, 2): never one the peer told us.
+        anchors: the trusted roots.
+        at: the time to judge for, with time zone.
+    """
+    try:
+        leaf = read(chain[0])
+    except (Unreadable, IndexError) as error:
+        return WebPki(name, (Fault.UNREADABLE,), str(error))
+    path_fault, words = _path_fault(chain, anchors, at)
+    return WebPki(name, tuple(dict.fromkeys([*path_fault, *_leaf_faults(leaf, name, at)])), words)
+
+
+def matches(certificate: Certificate, name: str) -> bool:
+    """Tell whether the certificate is for `name` (RFC 9525, 6.3).
+
+    DNS-IDs only, a wildcard only as the whole left-most label and for exactly one label; an
+    address only against an IP-ID; the Common Name never.
+    """
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return any(_dns_match(pattern, name) for pattern in certificate.dns_names)
+    return any(address == ipaddress.ip_address(known) for known in certificate.addresses)
+
+
+def spki(der: bytes) -> str | None:
+    """Return the SHA-256 of the certificate's SubjectPublicKeyInfo in hex, or None if unreadable."""
+    try:
+        return read(der).spki
+    except Unreadable:
+        return None
+
+
+def _leaf_faults(leaf: Certificate, name: str, at: datetime) -> list[Fault]:
+    faults = {
+        Fault.EXPIRED: at > leaf.not_after,
+        Fault.NOT_YET_VALID: at < leaf.not_before,
+        Fault.WRONG_NAME: not matches(leaf, name),
+        Fault.WRONG_PURPOSE: not leaf.server,
+        Fault.WEAK: leaf.weak,
+    }
+    return [fault for fault, found in faults.items() if found]
+
+
+def _path_fault(
+    chain: tuple[bytes, ...], anchors: Anchors, at: datetime
+) -> tuple[list[Fault], str]:
+    """Build the path to a root with OpenSSL; return what it found first, and its words."""
+    from OpenSSL import crypto
+
+    anchors.store.set_time(at)
+    try:
+        leaf, *others = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
+        crypto.X509StoreContext(anchors.store, leaf, others).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        return [_OPENSSL_FAULTS.get(error.errors[0], Fault.INVALID)], str(error)
+    except crypto.Error as error:
+        return [Fault.UNREADABLE], f"not a certificate: {error}"
+    return [], ""
+
+
+_OPENSSL_FAULTS = {  # X509_STORE_CTX_get_error(3)
+    2: Fault.UNTRUSTED,  # unable to get issuer certificate
+    9: Fault.NOT_YET_VALID,
+    10: Fault.EXPIRED,
+    18: Fault.SELF_SIGNED,
+    19: Fault.UNTRUSTED,  # self-signed certificate in certificate chain
+    20: Fault.UNTRUSTED,  # unable to get local issuer certificate
+    21: Fault.UNTRUSTED,  # unable to verify the first certificate
+    27: Fault.UNTRUSTED,
+}
+
+
+def _dns_match(pattern: str, name: str) -> bool:
+    pattern, name = pattern.lower().rstrip("."), name.lower().rstrip(".")
+    if not pattern.startswith("*."):
+        return pattern == name and "*" not in pattern
+    _, _, parent = name.partition(".")
+    return parent == pattern[2:] and "." in parent and "*" not in parent
+
+
+def _facts(certificate: x509.Certificate) -> Certificate:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    public = certificate.public_key()
+    info = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    dns_names, addresses = _alternative_names(certificate)
+    key, weak_key = _key_words(public)
+    hashed = certificate.signature_hash_algorithm
+    return Certificate(
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        dns_names=dns_names,
+        addresses=addresses,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        key=key,
+        signature=hashed.name if hashed else "",
+        spki=hashlib.sha256(info).hexdigest(),
+        server=_allows_servers(certificate),
+        self_signed=certificate.issuer == certificate.subject,
+        weak=weak_key or (hashed is not None and hashed.name in _WEAK_HASHES),
+    )
+
+
+def _alternative_names(certificate: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    from cryptography import x509
+
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return (), ()
+    addresses = names.get_values_for_type(x509.IPAddress)
+    return tuple(names.get_values_for_type(x509.DNSName)), tuple(str(a) for a in addresses)
+
+
+def _allows_servers(certificate: x509.Certificate) -> bool:
+    """RFC 5280, 4.2.1.12: without the extension every purpose is allowed."""
+    from cryptography import x509
+
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    anything = x509.oid.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+    return x509.oid.ExtendedKeyUsageOID.SERVER_AUTH in usage or anything in usage
+
+
+def _key_words(public: object) -> tuple[str, bool]:
+    """Name kind and size of a public key, and say whether it is weak."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if isinstance(public, rsa.RSAPublicKey):
+        return f"RSA {public.key_size}", public.key_size < _WEAK_RSA_BITS
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        return f"EC {public.curve.name}", False
+    return type(public).__name__.removesuffix("PublicKey").lstrip("_"), False

@@ -1,0 +1,30 @@
+"""What a peer said, made safe to show.
+
+Anything a peer said is escaped before it reaches a terminal, a log or a page: an escape
+sequence in a greeting is an attack on whoever reads the report (requirement R8; terminal
+escapes in banners are a known trick). Only printable ASCII is left as it is.
+"""
+
+from __future__ import annotations
+
+_EXCERPT = 72  # bytes: a line of a terminal, less the words around it
+
+
+def printable(said: bytes | str) -> str:
+    """Return `said` with everything but printable ASCII written as an escape.
+
+    Args: said: bytes of the wire, or text decoded from them.
+    Returns: text with `\\r`, `\\n`, `\\t`, `\\xNN` or `\\uNNNN` in place of the rest.
+    """
+    text = said.decode("latin-1") if isinstance(said, bytes) else said
+    return "".join(char if " " <= char <= "~" and char != "\\" else _escaped(char) for char in text)
+
+
+def excerpt(said: bytes, limit: int = _EXCERPT) -> str:
+    """Return the first `limit` bytes of `said`, printable, with a mark where it was cut."""
+    shown = printable(said[:limit])
+    return f"'{shown}'" if len(said) <= limit else f"'{shown}'... ({len(said)} bytes)"
+
+
+def _escaped(char: str) -> str:
+    return "\\\\" if char == "\\" else char.encode("unicode_escape").decode("ascii")

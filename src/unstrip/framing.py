@@ -1,0 +1,49 @@
+"""Receiving one message: a line, or a list of lines ended by a lone dot.
+
+Every function here waits for more with `wire.more`, so every one is bounded; none looks beyond
+the end of its message, so whatever follows is still there for the boundary rule to find.
+"""
+
+from __future__ import annotations
+
+from unstrip.escaping import excerpt
+from unstrip.wire import Dialog, ProtocolError, TooLong, Wire
+
+LINE_LIMIT = 8192  # bytes; RFC 5321, 4.5.3.1.5 says 512, IMAP says nothing, servers are chatty
+LINES_LIMIT = 128  # lines in one reply; no RFC bounds them
+
+
+def line(wire: Wire, limit: int = LINE_LIMIT) -> Dialog[bytes]:
+    """Receive one line, without its CRLF.
+
+    Args: limit: bytes, the line ending included.
+    Raises:
+        TooLong, Ended: as `Wire.more`.
+        ProtocolError: a bare LF or CR (RFC 5321, 2.3.8), or a NUL: two readers would disagree
+            on where the line ends.
+    """
+    while (end := wire.find(b"\n")) < 0:
+        yield from wire.more(limit)
+    text = wire.take(end + 1)
+    if len(text) > limit:
+        raise TooLong(f"more than {limit} bytes: {excerpt(text)}")
+    if text[-2:] != b"\r\n":
+        raise ProtocolError(f"a line ended by a bare LF: {excerpt(text)}")
+    if b"\r" in text[:-2] or b"\0" in text:
+        raise ProtocolError(f"a bare CR or NUL in a line: {excerpt(text)}")
+    return text[:-2]
+
+
+def dotted(wire: Wire, limit: int = LINES_LIMIT) -> Dialog[tuple[bytes, ...]]:
+    """Receive lines up to a lone dot, with the dots that were stuffed taken out.
+
+    Used by POP3 (RFC 1939, 3) and its relatives.
+
+    Raises: TooLong, Ended, ProtocolError: as `line`; TooLong too after `limit` lines.
+    """
+    lines: list[bytes] = []
+    while (text := (yield from line(wire))) != b".":
+        if len(lines) >= limit:
+            raise TooLong(f"a list of more than {limit} lines")
+        lines.append(text[1:] if text.startswith(b".") else text)
+    return tuple(lines)

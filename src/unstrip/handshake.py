@@ -1,0 +1,123 @@
+"""The facts of a finished TLS handshake; judging them is the verdict's business.
+
+The key-exchange group is read from the server's plaintext records, because Python's ssl does
+not tell it before 3.15: TLS 1.3 has it in the ServerHello's key_share extension (RFC 8446,
+4.2.8), TLS 1.2 in the ServerKeyExchange message (RFC 8422, 5.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from unstrip.certificates import WebPki
+
+_SERVER_HELLO, _SERVER_KEY_EXCHANGE = 2, 12  # RFC 8446, 4; RFC 5246, 7.4
+_KEY_SHARE = 51  # RFC 8446, 4.2
+_NAMED_CURVE = 3  # RFC 8422, 5.4
+_RECORD_HEADER, _MESSAGE_HEADER, _RANDOM = 5, 4, 32  # bytes
+_HANDSHAKE_RECORD = 0x16
+
+GROUPS = {  # the IANA registry "TLS Supported Groups"
+    0x0017: "P-256",
+    0x0018: "P-384",
+    0x0019: "P-521",
+    0x001D: "X25519",
+    0x001E: "X448",
+    0x001A: "brainpoolP256r1",
+    0x001B: "brainpoolP384r1",
+    0x001C: "brainpoolP512r1",
+    0x0100: "ffdhe2048",
+    0x0101: "ffdhe3072",
+    0x0102: "ffdhe4096",
+    0x0103: "ffdhe6144",
+    0x0104: "ffdhe8192",
+    0x11EB: "SecP256r1MLKEM768",
+    0x11EC: "X25519MLKEM768",
+    0x11ED: "SecP384r1MLKEM1024",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What a handshake showed.
+
+    Attributes:
+        version: as OpenSSL names it, "TLSv1.3".
+        cipher: the cipher suite, as OpenSSL names it.
+        group: the key-exchange group, None where there was none (RSA key transport, DHE).
+        forward_secrecy: a later thief of the server's key cannot read this connection.
+        alpn: the application protocol agreed on, if any (RFC 7301).
+        server_name: the name we sent as SNI or verified against.
+        chain: the certificates the server sent, as DER, leaf first.
+        webpki: what the WebPKI says of them, also when nobody asked for it.
+    """
+
+    version: str
+    cipher: str
+    group: str | None
+    forward_secrecy: bool
+    alpn: str | None
+    server_name: str | None
+    chain: tuple[bytes, ...]
+    webpki: WebPki | None = None
+
+
+def has_forward_secrecy(version: str, cipher: str) -> bool:
+    """Tell whether keys were made for this connection only (RFC 9325, 4.1).
+
+    Every full handshake of TLS 1.3 does; TLS 1.2 says it in the suite's name.
+    """
+    return version == "TLSv1.3" or cipher.startswith(("ECDHE-", "DHE-"))
+
+
+def key_exchange_group(server_records: bytes) -> str | None:
+    """Return the name of the group the server chose, from its plaintext records.
+
+    Args: server_records: what the server sent from its first TLS byte on; anything at all is
+        accepted, since it comes from the peer.
+    Returns: a name of the IANA registry, "0x1234" for one not known here, or None.
+    """
+    group = None
+    for kind, body in _messages(server_records):
+        if kind == _SERVER_HELLO:  # a HelloRetryRequest has the same type: the last one counts
+            group = _key_share_group(body) or group
+        elif kind == _SERVER_KEY_EXCHANGE and body[:1] == bytes([_NAMED_CURVE]):
+            group = int.from_bytes(body[1:3], "big")
+    return None if group is None else GROUPS.get(group, f"0x{group:04x}")
+
+
+def _messages(records: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield type and body of each whole handshake message that is readable in clear."""
+    stream = b"".join(_handshake_fragments(records))
+    start = 0
+    while len(stream) - start >= _MESSAGE_HEADER:
+        end = start + _MESSAGE_HEADER + int.from_bytes(stream[start + 1 : start + 4], "big")
+        if end > len(stream):
+            return
+        yield stream[start], stream[start + _MESSAGE_HEADER : end]
+        start = end
+
+
+def _handshake_fragments(records: bytes) -> Iterator[bytes]:
+    """Yield the fragments of the leading handshake records; encrypted ones have another type."""
+    start = 0
+    while len(records) - start >= _RECORD_HEADER:
+        end = start + _RECORD_HEADER + int.from_bytes(records[start + 3 : start + 5], "big")
+        if records[start] == _HANDSHAKE_RECORD:
+            yield records[start + _RECORD_HEADER : end]
+        start = end
+
+
+def _key_share_group(hello: bytes) -> int | None:
+    """Find the group in a ServerHello: version, random, session id, suite, compression, extensions."""
+    session = 2 + _RANDOM
+    extensions = session + 1 + (hello[session] if len(hello) > session else 0) + 2 + 1
+    start = extensions + 2
+    while start + 4 <= len(hello):
+        kind = int.from_bytes(hello[start : start + 2], "big")
+        size = int.from_bytes(hello[start + 2 : start + 4], "big")
+        if kind == _KEY_SHARE and start + 6 <= len(hello):
+            return int.from_bytes(hello[start + 4 : start + 6], "big")
+        start += 4 + size
+    return None

@@ -1,0 +1,1 @@
+"""The edges: the only rooms with sockets, files and clocks."""

@@ -1,0 +1,38 @@
+"""Looking up the addresses of a host, under a deadline.
+
+The system's look-up cannot be interrupted, so it runs in a daemon thread: when time is up the
+thread is left to its fate, and neither the caller nor the end of the process waits for it.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent.futures import Future
+
+
+class Unresolved(OSError):
+    """The name has no address, as far as the resolver says."""
+
+
+def look_up(host: str, port: int) -> Future[list[str]]:
+    """Start a look-up; the future's result is the addresses, IPv6 and IPv4 as the system orders.
+
+    The future raises Unresolved where there are none.
+    """
+    found: Future[list[str]] = Future()
+    threading.Thread(target=_resolve, args=(host, port, found), daemon=True).start()
+    return found
+
+
+def _resolve(host: str, port: int, found: Future[list[str]]) -> None:
+    try:
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        found.set_exception(Unresolved(f"{host} has no address: {_words(error)}"))
+        return
+    found.set_result(list(dict.fromkeys(str(answer[4][0]) for answer in answers)))
+
+
+def _words(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -1,0 +1,232 @@
+"""The asyncio driver: a dialog from transport callbacks, with our own TLS.
+
+No streams and no asyncio SSL transport: callbacks over our own engine are as fast as C under
+uvloop, and asyncio's `start_tls` can be injected into and leaks (CPython 3.11 to 3.13). Each
+chunk is handled to its end before the loop can deliver another, so nothing can slip in between
+the go-ahead and the switch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from unstrip.conversation import Conversation
+from unstrip.evidence import Endpoint, Evidence
+from unstrip.io.addresses import look_up
+from unstrip.io.clock import DeadlinePassed
+from unstrip.io.session import Session, Terms
+from unstrip.wire import Send, Settle, Upgrade
+
+T = TypeVar("T")
+BACKLOG = 256 * 1024  # bytes that may wait for a slow reader before the peer is held up
+
+
+class Exchange(asyncio.Protocol, Generic[T]):
+    """One conversation on one connection.
+
+    Attributes:
+        finished: the dialog's result, or what ended it.
+        talk: the conversation; when it is over, more may be said through it.
+    """
+
+    def __init__(self, talk: Conversation[T], settle: float = 0.0) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.talk, self.settle = talk, settle
+        self.finished: asyncio.Future[T] = self._loop.create_future()
+        self._transport: asyncio.Transport | None = None
+        self._settling: asyncio.TimerHandle | None = None
+        self._reader: asyncio.Future[None] | None = None
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._lost: Exception | None = None
+
+    # Callbacks of the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self._transport = transport  # type: ignore[assignment]
+        self._go_on()
+
+    def data_received(self, data: bytes) -> None:
+        """Hear, and go on with the dialog."""
+        self._hear(data)
+
+    def eof_received(self) -> None:
+        """Hear that the peer hung up."""
+        self._hear(b"")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what has not ended."""
+        self._lost = exc
+        self._drained.set()
+        if exc is not None:
+            self._fail(exc)
+        elif not self.talk.wire.ended:
+            self._hear(b"")
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """Hold the writer up."""
+        self._drained.clear()
+
+    def resume_writing(self) -> None:
+        """Let the writer go on."""
+        self._drained.set()
+
+    # For whoever goes on talking when the dialog is over
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes, inside TLS if the connection is.
+
+        Raises: ConnectionError: it is gone.
+        """
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError("the connection is closed")
+        self._transport.write(self.talk.seal(data))
+        await self._drained.wait()
+
+    async def receive(self, limit: int) -> bytes:
+        """Return up to `limit` bytes, as soon as there are some; b"" when the peer hung up.
+
+        Raises: ProtocolError: TLS broke; ConnectionError: the connection did.
+        """
+        wire = self.talk.wire
+        while not wire.waiting and not wire.ended:
+            if self._lost is not None:
+                raise self._lost
+            self._reader = self._loop.create_future()
+            await self._reader
+        data = wire.take(limit)
+        if self._transport is not None and wire.waiting < BACKLOG:
+            self._transport.resume_reading()
+        return data
+
+    def close(self) -> None:
+        """Close TLS, if it stands, and the connection."""
+        self._stop_settling()
+        if self._transport is not None:
+            if self.talk.tunnel is not None and self.talk.tunnel.ready:
+                self._transport.write(self.talk.tunnel.close())
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        self._stop_settling()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Inside
+
+    def _hear(self, data: bytes) -> None:
+        if self._lost is not None and data:
+            return
+        try:
+            self.talk.hear(data)
+        except Exception as error:  # noqa: BLE001  # whoever awaits the result gets it
+            self._fail(error)
+            return
+        if self.talk.done:
+            self._wake()
+        elif self._settling is None or self.talk.spoken_to:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Do what the dialog wants done, up to where it has to wait."""
+        assert self._transport is not None
+        self._stop_settling()
+        if self.finished.done():
+            return
+        try:
+            for effect in self.talk:
+                if isinstance(effect, Send):
+                    self._transport.write(effect.data)
+                    continue
+                if isinstance(effect, Settle):
+                    seconds = self.settle if effect.seconds is None else effect.seconds
+                    if seconds <= 0:
+                        continue
+                    self._settling = self._loop.call_later(seconds, self._go_on)
+                return
+        except Exception as error:  # noqa: BLE001  # whoever awaits the result gets it
+            self._fail(error)
+            return
+        if not self.finished.done():
+            self.finished.set_result(self.talk.result)
+
+    def _stop_settling(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+
+    def _fail(self, error: Exception) -> None:
+        self._stop_settling()
+        self._lost = error
+        if not self.finished.done():
+            self.finished.set_exception(error)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self.talk.wire.waiting > BACKLOG and self._transport is not None:
+            self._transport.pause_reading()
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+
+async def attend(endpoint: Endpoint, terms: Terms = Terms()) -> Evidence:
+    """Hold one session and return what was seen; whatever goes wrong is in it."""
+    session = Session(endpoint, terms)
+    exchange: Exchange[Upgrade] | None = None
+    try:
+        async with asyncio.timeout(terms.timeout):
+            exchange = await dial(session)
+            await exchange.finished
+    except Exception as error:  # noqa: BLE001  # `failure` lets through what is none of its kinds
+        return session.evidence(_explained(error, session))
+    finally:
+        if exchange is not None:
+            exchange.close()
+    return session.evidence()
+
+
+async def dial(session: Session) -> Exchange[Upgrade]:
+    """Connect to the first address that answers, and begin the dialog.
+
+    Raises: Unresolved; OSError: the last address's error.
+    """
+    loop, clock = asyncio.get_running_loop(), session.clock
+    host = session.terms.connect_to or session.endpoint.host
+    error: OSError = OSError("no address to connect to")
+    for address in await asyncio.wrap_future(look_up(host, session.endpoint.port)):
+        started = clock.elapsed()
+
+        def begin(address: str = address, started: float = started) -> Exchange[Upgrade]:
+            session.reached(address, clock.elapsed() - started)
+            return Exchange(session.talk, session.settle)
+
+        try:
+            _, exchange = await loop.create_connection(begin, address, session.endpoint.port)
+        except OSError as failed:
+            error = failed
+            continue
+        return exchange
+    raise error
+
+
+def run(main: Callable[[], Any]) -> Any:
+    """Run a coroutine function, under uvloop where it is present."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())
+
+
+def _explained(error: Exception, session: Session) -> Exception:
+    """A bare TimeoutError says nothing; say what was over."""
+    if type(error) is TimeoutError:
+        return DeadlinePassed(f"{session.terms.timeout:g} seconds are over")
+    return error

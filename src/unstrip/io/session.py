@@ -1,0 +1,146 @@
+"""A session: one connection from dialling to evidence, whichever colour the driver has.
+
+What is the same for blocking and asyncio callers is here: making the conversation, annotating
+the handshake, turning what went wrong into a `Failure`, and keeping it all as `Evidence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from unstrip.certificates import Anchors, webpki
+from unstrip.conversation import Conversation
+from unstrip.evidence import Endpoint, Evidence, Failure
+from unstrip.handshake import Handshake
+from unstrip.io.addresses import Unresolved
+from unstrip.io.clock import Clock
+from unstrip.io.trust import anchors, client_context
+from unstrip.protocols import REGISTRY
+from unstrip.tunnel import HandshakeFailed, Tunnel
+from unstrip.wire import Asking, Dialog, Injected, ProtocolError, Trouble, Upgrade, Wire
+
+TIMEOUT = 30.0  # seconds for everything
+_SETTLE_LEAST, _SETTLE_MOST = 0.01, 0.5  # seconds
+
+
+class Unmet(Exception):
+    """What was found does not meet our requirement: nothing more goes out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a session is to be held.
+
+    Attributes:
+        ask: how the client side asks.
+        timeout: seconds for look-up, connection, dialog and handshake together.
+        connect_to: an address to dial instead of looking the host up.
+        roots: the trusted roots.
+        settle: seconds to listen for anything unsolicited once TLS stands; None is about one
+            round trip, 0 does not wait.
+        leave: take leave when the dialog is over; False keeps the connection for the caller.
+        accept: sees the annotated handshake before anything is said inside; raises Unmet.
+    """
+
+    ask: Asking = field(default_factory=Asking)
+    timeout: float = TIMEOUT
+    connect_to: str | None = None
+    roots: Anchors | None = None
+    settle: float | None = None
+    leave: bool = True
+    accept: Callable[[Handshake], None] | None = None
+
+
+class Session:
+    """One attempt to reach `endpoint` on these `terms`. Its clock starts when it is made."""
+
+    def __init__(self, endpoint: Endpoint, terms: Terms) -> None:
+        self.endpoint, self.terms = endpoint, terms
+        self.clock = Clock(terms.timeout)
+        self.address = ""
+        self.connected: float | None = None
+        self._roots = terms.roots or anchors()
+        self._protocol = REGISTRY[endpoint.protocol]
+        self.talk = Conversation(
+            self._dialog,
+            self._tunnel,
+            implicit=endpoint.implicit,
+            inspect=self._inspect,
+            clock=self.clock.elapsed,
+        )
+
+    def reached(self, address: str, took: float) -> None:
+        """Note which address answered, and after how many seconds."""
+        self.address, self.connected = address, self.clock.elapsed()
+        self._round_trip = took
+
+    @property
+    def settle(self) -> float:
+        """Seconds to listen after the handshake: about one round trip (R17)."""
+        if self.terms.settle is not None:
+            return self.terms.settle
+        return min(_SETTLE_LEAST + 1.5 * self._round_trip, _SETTLE_MOST)
+
+    def evidence(self, error: Exception | None = None) -> Evidence:
+        """Return what was seen, up to now or up to `error`."""
+        talk = self.talk
+        return Evidence(
+            endpoint=self.endpoint,
+            address=self.address,
+            began=self.clock.began,
+            manner=self.terms.ask.manner,
+            insisted=self.terms.ask.insist,
+            transcript=talk.transcript,
+            connected=self.connected,
+            upgrade=talk.result if talk.done else None,
+            handshake=talk.handshake,
+            failure=None if error is None else failure(error),
+            where="" if error is None else talk.where(),
+            residue=error.residue if isinstance(error, Injected) else b"",
+        )
+
+    def _dialog(self, wire: Wire) -> Dialog[Upgrade]:
+        client = self._protocol.client(wire, self.terms.ask)
+        return _and_leave(client, self._protocol.farewell(wire)) if self.terms.leave else client
+
+    def _tunnel(self) -> Tunnel:
+        return Tunnel(client_context(self._protocol.ALPN), self.endpoint.reference)
+
+    def _inspect(self, found: Handshake) -> Handshake:
+        now = datetime.now(UTC)
+        said = webpki(found.chain, self.endpoint.reference, self._roots, now)
+        annotated = replace(found, webpki=said)
+        if self.terms.accept is not None:
+            self.talk.handshake = annotated  # what is refused is evidence too
+            self.terms.accept(annotated)
+        return annotated
+
+
+def _and_leave(client: Dialog[Upgrade], farewell: Dialog[None]) -> Dialog[Upgrade]:
+    upgrade = yield from client
+    yield from farewell
+    return upgrade
+
+
+def failure(error: Exception) -> Failure:
+    """Return what went wrong as a value; any error that a session may raise has its kind."""
+    match error:
+        case HandshakeFailed():
+            return Failure(Trouble.TLS, str(error), error.reason)
+        case ProtocolError():
+            return Failure(error.trouble, str(error))
+        case Unmet():
+            return Failure(Trouble.UNMET, str(error))
+        case TimeoutError():
+            return Failure(Trouble.DEADLINE, str(error) or "the time allowed is over")
+        case Unresolved():
+            return Failure(Trouble.UNRESOLVED, str(error))
+        case ConnectionRefusedError():
+            return Failure(Trouble.UNREACHABLE, "connection refused")
+        case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
+            return Failure(Trouble.RESET, "connection reset")
+        case OSError():
+            return Failure(Trouble.UNREACHABLE, (error.strerror or str(error)).lower())
+    raise error

@@ -1,0 +1,208 @@
+"""SMTP: STARTTLS (RFC 3207) over ESMTP (RFC 5321); implicit TLS for submission (RFC 8314)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from unstrip.escaping import excerpt, printable
+from unstrip.framing import LINES_LIMIT, line
+from unstrip.wire import (
+    Asking,
+    Dialog,
+    Ended,
+    Manner,
+    Outcome,
+    ProtocolError,
+    Serving,
+    TooLong,
+    Unsolicited,
+    Upgrade,
+    Wire,
+)
+
+NAME = "smtp"
+OFFER = VERB = "STARTTLS"
+PORTS = {"smtp": 25, "submission": 587}
+IMPLICIT_PORTS = {"smtps": 465, "submissions": 465}
+ALPN = None  # none is registered for SMTP
+
+IN_CLEAR = re.compile(  # all that a client may say before TLS (R2)
+    rb"(?:EHLO [!-~]+|NOOP|RSET|QUIT|STARTTLS|starttls|QSTARTTLSQ)\r\n"
+)
+_LATER = re.compile(r"too many|rate.?limit|throttl|try again later|quota|too busy", re.IGNORECASE)
+_SEPARATORS = (b"", b" ", b"-")
+COMMAND_LIMIT = 2048  # bytes; RFC 5321, 4.5.3.1.4 says 512, more with extensions
+_PATIENCE = 50  # commands on either side of TLS (R27)
+_WEB_VERBS = ("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT")  # no peer of ours (X-01)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply (RFC 5321, 4.2)."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The reply as one line, for people."""
+        return f"{self.code} " + " / ".join(self.lines)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it means where it is not the reply hoped for."""
+        busy = self.code == 421 or (400 <= self.code and _LATER.search(self.text))
+        return Outcome.BUSY if busy else Outcome.REFUSED
+
+
+def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
+    """The sending side: greeting, EHLO, STARTTLS, and EHLO again inside."""
+    wire.confine(IN_CLEAR)
+    greeting = yield from reply(wire)
+    if greeting.code != 220:  # RFC 5321, 4.3.2; 554, 421 and RFC 7504's 521 are no service
+        busy = greeting.outcome is Outcome.BUSY
+        outcome = Outcome.BUSY if busy else Outcome.UNAVAILABLE
+        return Upgrade(outcome, greeting=greeting.text, said=greeting.text)
+    hello = yield from ehlo(wire, ask)
+    if wire.secure:
+        inside = keywords(inside_hello(hello))
+        return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, inside=inside)
+    return (yield from _upgrade(wire, ask, greeting, hello))
+
+
+def _upgrade(wire: Wire, ask: Asking, greeting: Reply, hello: Reply) -> Dialog[Upgrade]:
+    offered = keywords(hello)
+    advertised = OFFER in (word.upper() for word in offered)
+    unlisted = "" if hello.code == 250 else hello.text
+
+    def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
+        return Upgrade(outcome, advertised, greeting.text, (), offered, unlisted, said, inside)
+
+    if hello.code == 421:
+        return ended(Outcome.BUSY, hello.text)
+    if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
+        return ended(Outcome.NOT_OFFERED, unlisted)
+    yield from wire.request(VERB, ask.manner)
+    answer = yield from reply(wire)
+    if ask.manner is Manner.CANARY:
+        return ended(Outcome.NOT_ASKED, answer.text)
+    if answer.code != 220:  # RFC 3207, 4: 220, 501 or 454; nothing but 220 is a go-ahead (R4)
+        return ended(answer.outcome, answer.text)
+    yield from wire.start_tls()
+    again = inside_hello((yield from ehlo(wire, ask)))  # RFC 3207, 4.2: forget all, ask again
+    return ended(Outcome.UPGRADED, inside=keywords(again))
+
+
+def farewell(wire: Wire) -> Dialog[None]:
+    """Take leave without waiting for an answer."""
+    wire.send_line("QUIT")
+    yield from wire.flush()
+
+
+def server(wire: Wire, serve: Serving = Serving()) -> Dialog[Upgrade]:
+    """The receiving side: it upgrades any correct client and takes no mail from anyone."""
+    wire.send_line(f"220 {serve.name} ESMTP unstrip")
+    if wire.secure:
+        yield from _answer(wire, serve)
+        return Upgrade(Outcome.IMPLICIT)
+    offered = (OFFER,) if serve.offer else ()
+    if not (yield from _answer(wire, serve)):
+        return Upgrade(Outcome.NOT_ASKED, serve.offer, offered=offered)
+    yield from wire.accept_tls(
+        b"220 2.0.0 Ready to start TLS\r\n", b"501 5.5.1 Nothing may follow STARTTLS\r\n"
+    )
+    yield from _answer(wire, serve)  # RFC 3207, 4.2: as after the greeting, which is not repeated
+    return Upgrade(Outcome.UPGRADED, serve.offer, offered=offered)
+
+
+def _answer(wire: Wire, serve: Serving) -> Dialog[bool]:
+    """Answer commands until STARTTLS is to be granted (True) or the client is gone (False)."""
+    for _ in range(_PATIENCE):
+        verb, argument = yield from _command(wire)
+        if verb == VERB and serve.offer and not wire.secure and not argument:
+            return True
+        wire.send_line(_answer_to(verb, argument, wire, serve))
+        if verb == "QUIT" or verb in _WEB_VERBS:
+            yield from wire.flush()
+            return False
+    wire.send_line("421 4.7.0 Too many commands")
+    yield from wire.flush()
+    return False
+
+
+def _answer_to(verb: str, argument: str, wire: Wire, serve: Serving) -> str:
+    match verb:
+        case "EHLO":
+            tls = "" if wire.secure or not serve.offer else f"250-{OFFER}\r\n"
+            extensions = f"250-SIZE 10240000\r\n{tls}250-ENHANCEDSTATUSCODES\r\n250 8BITMIME"
+            return f"250-{serve.name}\r\n{extensions}"
+        case "HELO":
+            return f"250 {serve.name}"
+        case "NOOP" | "RSET":
+            return "250 2.0.0 Ok"
+        case "QUIT":
+            return "221 2.0.0 Bye"
+        case "STARTTLS" if wire.secure:
+            return "503 5.5.1 TLS is active already"  # RFC 3207, 4.2
+        case "STARTTLS" if serve.offer and argument:
+            return "501 5.5.4 STARTTLS takes no argument"  # RFC 3207, 4
+        case "MAIL" | "RCPT" | "DATA" | "AUTH" | "VRFY" if not wire.secure and serve.offer:
+            return "530 5.7.0 Must issue a STARTTLS command first"  # RFC 3207, 4
+        case "MAIL" | "RCPT" | "DATA" | "AUTH" | "VRFY":
+            return "550 5.7.1 No mail is taken here"
+        case _ if verb in _WEB_VERBS:
+            return "421 4.7.0 This is not a web server"
+        case _:
+            return f'500 5.5.2 Command not recognized: "{printable(verb)}"'
+
+
+def _command(wire: Wire) -> Dialog[tuple[str, str]]:
+    """Receive one command as verb and argument; a client that hung up has said QUIT."""
+    try:
+        text = (yield from line(wire, COMMAND_LIMIT)).decode("utf-8", "replace")
+    except Ended:
+        return "QUIT", ""
+    verb, _, argument = text.partition(" ")
+    return verb.upper(), argument.strip()
+
+
+def reply(wire: Wire) -> Dialog[Reply]:
+    """Receive one reply, however many lines it has (RFC 5321, 4.2.1).
+
+    Raises: ProtocolError: no reply, or one whose lines disagree on the code.
+    """
+    code, lines = b"", list[str]()
+    while True:
+        text = yield from line(wire)
+        if not re.fullmatch(rb"[2-5][0-9][0-9]", text[:3]) or text[3:4] not in _SEPARATORS:
+            raise ProtocolError(f"not an SMTP reply: {excerpt(text)}")
+        if lines and text[:3] != code:
+            raise ProtocolError(f"a reply that changes its code: {excerpt(text)}")
+        code = text[:3]
+        lines.append(text[4:].decode("utf-8", "replace"))
+        if text[3:4] != b"-":
+            return Reply(int(code), tuple(lines))
+        if len(lines) >= LINES_LIMIT:
+            raise TooLong(f"a reply of more than {LINES_LIMIT} lines")
+
+
+def ehlo(wire: Wire, ask: Asking) -> Dialog[Reply]:
+    """Say EHLO and receive the answer; never HELO, which knows no STARTTLS (S-04)."""
+    wire.command(f"EHLO {ask.helo}")
+    return (yield from reply(wire))
+
+
+def keywords(hello: Reply) -> tuple[str, ...]:
+    """Return the extensions listed; the first line is the server's name, never a keyword."""
+    return tuple(word.strip() for word in hello.lines[1:]) if hello.code == 250 else ()
+
+
+def inside_hello(hello: Reply) -> Reply:
+    """Pass on the answer to EHLO inside TLS, unless it is a greeting (X-02b, R17).
+
+    Raises: Unsolicited: a 220: what answers is one message behind.
+    """
+    if hello.code == 220:
+        raise Unsolicited(f"a greeting inside TLS where EHLO was to be answered: {hello.text!r}")
+    return hello

@@ -1,0 +1,74 @@
+"""The transcript of one connection: who said what, when, in which segments, and how protected.
+
+Nothing is redacted, because nothing secret may be said before TLS (requirement R16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Side(Enum):
+    """Who speaks."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+    @property
+    def other(self) -> Side:
+        """The one who listens."""
+        return Side.SERVER if self is Side.CLIENT else Side.CLIENT
+
+
+class Layer(Enum):
+    """What protected the bytes on their way."""
+
+    CLEAR = "clear"  # nothing: whoever was on the path has read them and could edit them
+    HANDSHAKE = "handshake"  # the records of the TLS handshake, as they crossed
+    SECURE = "secure"  # TLS: these are the words inside
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One segment, as it was sent or as it arrived.
+
+    Attributes:
+        speaker: who said it.
+        layer: how it was protected.
+        data: the bytes; for SECURE those inside TLS.
+        at: seconds since the connection was first dialled.
+    """
+
+    speaker: Side
+    layer: Layer
+    data: bytes
+    at: float
+
+
+Transcript = tuple[Utterance, ...]
+
+
+def said(transcript: Iterable[Utterance], speaker: Side, layer: Layer) -> bytes:
+    """Return everything `speaker` said on `layer`, joined."""
+    return b"".join(u.data for u in transcript if u.speaker is speaker and u.layer is layer)
+
+
+def round_trips(transcript: Iterable[Utterance]) -> int | None:
+    """Count the round trips until the client could say its first word inside TLS.
+
+    TCP's own is counted, and one for every time the client had to wait for the server; what
+    a server says in several segments is one wait.
+
+    Returns: the count, or None where the client never spoke inside TLS.
+    """
+    count, waited = 1, False
+    for utterance in transcript:
+        if utterance.speaker is Side.CLIENT:
+            if utterance.layer is Layer.SECURE:
+                return count
+            waited = False
+        elif not waited:
+            count, waited = count + 1, True
+    return None

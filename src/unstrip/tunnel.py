@@ -1,0 +1,145 @@
+"""TLS as bytes in, bytes out (ssl.MemoryBIO), so that no driver ever swaps a stream.
+
+asyncio's own `start_tls` keeps bytes that were read too early and serves them later as if they
+had come through TLS, and leaks memory at each failed handshake (CPython 3.11 to 3.13). Here the
+engine never sees a socket and the socket never sees an engine.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from unstrip.escaping import excerpt
+from unstrip.handshake import Handshake, has_forward_secrecy, key_exchange_group
+from unstrip.wire import ProtocolError, Trouble
+
+_READ = 65536  # bytes taken out of the engine at a time
+_FLIGHT = 16384  # bytes of the peer's first flight kept to read the group from
+_DER = 2  # _ssl.ENCODING_DER
+
+
+class HandshakeFailed(ProtocolError):
+    """TLS could not be agreed on, or broke.
+
+    Attributes: reason: OpenSSL's name for it, such as "WRONG_VERSION_NUMBER".
+    """
+
+    trouble = Trouble.TLS
+
+    def __init__(self, reason: str, words: str) -> None:
+        super().__init__(words)
+        self.reason = reason
+
+
+class Tunnel:
+    """One end of one TLS connection.
+
+    Args:
+        context: how to speak TLS; verification after the handshake is the caller's choice.
+        server_name: the name to send as SNI, as A-label, or None for none.
+        server_side: True for the server's end.
+    """
+
+    def __init__(
+        self, context: ssl.SSLContext, server_name: str | None, *, server_side: bool = False
+    ) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._engine = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_name
+        )
+        self._server_name = server_name
+        self._flight = bytearray()
+        self.ready = False
+        self.closed = False
+
+    def hear(self, ciphertext: bytes) -> None:
+        """Take bytes from the network, or b"" when the peer hung up."""
+        if not ciphertext:
+            self._incoming.write_eof()
+            return
+        if not self.ready and len(self._flight) < _FLIGHT:
+            self._flight += ciphertext
+        self._incoming.write(ciphertext)
+
+    def shake(self) -> bool:
+        """Go on with the handshake as far as what was heard allows; True once it is done.
+
+        Raises: HandshakeFailed: it cannot be; what `outgoing` then has is the alert.
+        """
+        try:
+            self._engine.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError as error:
+            raise HandshakeFailed(error.reason or "", self._words(error)) from error
+        except (OSError, ValueError) as error:
+            raise HandshakeFailed("", f"TLS failed: {error}") from error
+        self.ready = True
+        return True
+
+    def outgoing(self) -> bytes:
+        """Return what is to be sent to the peer now."""
+        return self._outgoing.read()
+
+    def seal(self, plaintext: bytes) -> bytes:
+        """Return `plaintext` as records to be sent."""
+        self._engine.write(plaintext)
+        return self._outgoing.read()
+
+    def open(self) -> bytes:
+        """Return what the peer has said inside since the last look; `closed` tells if that is all.
+
+        Raises: HandshakeFailed: a record is broken, or the peer sent an alert.
+        """
+        plaintext = b""
+        try:
+            while chunk := self._engine.read(_READ):
+                plaintext += chunk
+        except ssl.SSLWantReadError:
+            return plaintext
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            pass  # with and without close_notify: what ends a message is the protocol's to say
+        except ssl.SSLError as error:
+            raise HandshakeFailed(error.reason or "", self._words(error)) from error
+        self.closed = True
+        return plaintext
+
+    def close(self) -> bytes:
+        """Return the close_notify to be sent (RFC 8446, 6.1)."""
+        try:
+            self._engine.unwrap()
+        except (ssl.SSLError, ValueError):
+            pass  # we do not wait for the peer's own
+        return self._outgoing.read()
+
+    def facts(self) -> Handshake:
+        """Return the facts of the finished handshake."""
+        cipher = self._engine.cipher()
+        version = self._engine.version() or ""
+        suite = cipher[0] if cipher else ""
+        group = key_exchange_group(bytes(self._flight))
+        self._flight.clear()
+        return Handshake(
+            version=version,
+            cipher=suite,
+            group=group,
+            forward_secrecy=has_forward_secrecy(version, suite),
+            alpn=self._engine.selected_alpn_protocol(),
+            server_name=self._server_name,
+            chain=_peer_chain(self._engine),
+        )
+
+    def _words(self, error: ssl.SSLError) -> str:
+        reason = (error.reason or str(error)).lower().replace("_", " ")
+        if self._flight and self._flight[0] not in (0x15, 0x16):  # RFC 8446, 5.1: alert, handshake
+            return f"TLS failed: {reason}; the peer said {excerpt(bytes(self._flight))}"
+        return f"TLS failed: {reason}"
+
+
+def _peer_chain(engine: ssl.SSLObject) -> tuple[bytes, ...]:
+    """Return the chain as the peer sent it: public since Python 3.13, in the engine before."""
+    if hasattr(engine, "get_unverified_chain"):
+        return tuple(engine.get_unverified_chain())
+    inner: Any = engine._sslobj  # type: ignore[attr-defined]  # noqa: SLF001
+    return tuple(part.public_bytes(_DER) for part in inner.get_unverified_chain() or ())

@@ -1,0 +1,1 @@
+"""Interop: unstrip against real Debian mail servers on loopback."""
