@@ -1,1 +1,105 @@
-"""unstrip: opportunistic TLS that can be relied on."""
+"""unstrip: opportunistic TLS that is safe to rely on. The public names; it defines nothing.
+
+    import unstrip
+
+    async with unstrip.connect("imap://mail.example.org") as link:
+        await link.send(b"a LOGIN ...")
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unstrip.conversation import Conversation
+    from unstrip.evidence import Endpoint, Evidence, Failure, from_json, to_json
+    from unstrip.handshake import Handshake
+    from unstrip.io.link import (
+        BlockingLink,
+        Link,
+        Requirement,
+        Unprotected,
+        connect,
+        connect_blocking,
+    )
+    from unstrip.policy import Decision, Level, Policy, decide
+    from unstrip.protocols import REGISTRY
+    from unstrip.target import BadTarget
+    from unstrip.transcript import Utterance
+    from unstrip.verdict import Code, Finding, Verdict, judge
+    from unstrip.wire import Outcome, ProtocolError, Trouble, Upgrade
+
+_HOMES = {
+    "REGISTRY": "protocols",
+    "BadTarget": "target",
+    "BlockingLink": "io.link",
+    "Code": "verdict",
+    "Conversation": "conversation",
+    "Decision": "policy",
+    "Endpoint": "evidence",
+    "Evidence": "evidence",
+    "Failure": "evidence",
+    "Finding": "verdict",
+    "Handshake": "handshake",
+    "Level": "policy",
+    "Link": "io.link",
+    "Outcome": "wire",
+    "Policy": "policy",
+    "ProtocolError": "wire",
+    "Requirement": "io.link",
+    "Trouble": "wire",
+    "Unprotected": "io.link",
+    "Upgrade": "wire",
+    "Utterance": "transcript",
+    "Verdict": "verdict",
+    "connect": "io.link",
+    "connect_blocking": "io.link",
+    "decide": "policy",
+    "from_json": "evidence",
+    "judge": "verdict",
+    "to_json": "evidence",
+}
+
+__all__ = [
+    "REGISTRY",
+    "BadTarget",
+    "BlockingLink",
+    "Code",
+    "Conversation",
+    "Decision",
+    "Endpoint",
+    "Evidence",
+    "Failure",
+    "Finding",
+    "Handshake",
+    "Level",
+    "Link",
+    "Outcome",
+    "Policy",
+    "ProtocolError",
+    "Requirement",
+    "Trouble",
+    "Unprotected",
+    "Upgrade",
+    "Utterance",
+    "Verdict",
+    "connect",
+    "connect_blocking",
+    "decide",
+    "from_json",
+    "judge",
+    "to_json",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'unstrip' has no attribute '{name}'")
+    return getattr(import_module(f"unstrip.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

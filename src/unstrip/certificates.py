@@ -148,7 +148,7 @@ def matches(certificate: Certificate, name: str) -> bool:
 
 
 def spki(der: bytes) -> str | None:
-    """Return the SHA-256 of the certificate's SubjectPublicKeyInfo in hex, or None if unreadable."""
+    """Return the SHA-256 of the SubjectPublicKeyInfo in hex, or None if it cannot be read."""
     try:
         return read(der).spki
     except Unreadable:

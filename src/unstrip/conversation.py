@@ -96,7 +96,7 @@ class Conversation(Generic[T]):
 
     @property
     def spoken_to(self) -> bool:
-        """The peer has said something to the dialog, or hung up; a record of TLS's own is neither."""
+        """The peer has said something to the dialog, or hung up; TLS's own records are neither."""
         return self.wire.waiting > 0 or self.wire.ended
 
     # For witnesses

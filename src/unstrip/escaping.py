@@ -11,18 +11,17 @@ _EXCERPT = 72  # bytes: a line of a terminal, less the words around it
 
 
 def printable(said: bytes | str) -> str:
-    """Return `said` with everything but printable ASCII written as an escape.
+    """Return `said` with everything but printable ASCII written as a Python escape.
 
     Args: said: bytes of the wire, or text decoded from them.
-    Returns: text with `\\r`, `\\n`, `\\t`, `\\xNN` or `\\uNNNN` in place of the rest.
     """
     text = said.decode("latin-1") if isinstance(said, bytes) else said
     return "".join(char if " " <= char <= "~" and char != "\\" else _escaped(char) for char in text)
 
 
-def excerpt(said: bytes, limit: int = _EXCERPT) -> str:
+def excerpt(said: bytes | bytearray, limit: int = _EXCERPT) -> str:
     """Return the first `limit` bytes of `said`, printable, with a mark where it was cut."""
-    shown = printable(said[:limit])
+    shown = printable(bytes(said[:limit]))
     return f"'{shown}'" if len(said) <= limit else f"'{shown}'... ({len(said)} bytes)"
 
 

@@ -74,7 +74,7 @@ class Evidence:
         insisted: whether it was asked for even without an offer.
         transcript: every segment, with its time.
         connected: seconds until the connection stood, None where it never did.
-        upgrade: how the dialog ended; None where it broke off.
+        upgrade: how the dialog ended; what it had learnt where it broke off; None if nothing.
         handshake: the facts of the TLS handshake; None where it was not finished.
         failure: why it broke off.
         where: the state the dialog was in then.

@@ -110,7 +110,10 @@ def _handshake_fragments(records: bytes) -> Iterator[bytes]:
 
 
 def _key_share_group(hello: bytes) -> int | None:
-    """Find the group in a ServerHello: version, random, session id, suite, compression, extensions."""
+    """Find the group in a ServerHello (RFC 8446, 4.1.3), among its extensions.
+
+    They stand after version, random, session id, suite and compression.
+    """
     session = 2 + _RANDOM
     extensions = session + 1 + (hello[session] if len(hello) > session else 0) + 2 + 1
     start = extensions + 2

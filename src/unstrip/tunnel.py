@@ -8,6 +8,7 @@ engine never sees a socket and the socket never sees an engine.
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from typing import Any
 
 from unstrip.escaping import excerpt
@@ -107,10 +108,8 @@ class Tunnel:
 
     def close(self) -> bytes:
         """Return the close_notify to be sent (RFC 8446, 6.1)."""
-        try:
+        with suppress(ssl.SSLError, ValueError):  # we do not wait for the peer's own
             self._engine.unwrap()
-        except (ssl.SSLError, ValueError):
-            pass  # we do not wait for the peer's own
         return self._outgoing.read()
 
     def facts(self) -> Handshake:

@@ -136,6 +136,7 @@ class Outcome(Enum):
     REFUSED = "refused"  # asked, and told no
     BUSY = "busy"  # come back later: 421, too many connections, over quota
     UNAVAILABLE = "unavailable"  # no service at all: the greeting was a refusal
+    BROKEN_OFF = "broken off"  # no ending: the rules were broken, or the connection was
 
 
 SECURE_OUTCOMES = frozenset({Outcome.UPGRADED, Outcome.IMPLICIT})
@@ -217,10 +218,12 @@ class Wire:
     generators: `yield from wire.start_tls()`.
 
     Args: secure: True where TLS was there from the first byte.
+    Attributes: so_far: what the dialog has learnt, should it break off before it can return.
     """
 
     def __init__(self, *, secure: bool = False) -> None:
         self.secure = secure
+        self.so_far: Upgrade | None = None
         self._inbox, self._outbox = bytearray(), bytearray()
         self._ended = False
         self._heard_in_clear = 0

@@ -8,7 +8,9 @@
  * QUIT, read 221, close_notify, close. One SSL_CTX serves all, one SSL object serves one dialog.
  * It prints one line of JSON; times start when set-up is done.
  *
- * Memory BIOs, not SSL_set_fd: see tunnel.h for why, it is the faster of the two.
+ * It uses memory BIOs, not SSL_set_fd. That takes 6 reads and 6 writes a dialog for 19 and 7, and
+ * was the faster of the two, if by little: in 25 rounds in turn SSL_set_fd cost 0.3 % more CPU, and
+ * 1.3 % more with read-ahead on, since what libssl does between the calls is nearly all there is.
  */
 #define _GNU_SOURCE
 #include "tunnel.h"
@@ -153,6 +155,19 @@ static enum progress send_inside(struct dialog *d, const char *command, enum pha
     return flush_tunnel(d->fd, d->ssl) ? WAITING : fail("cannot send");
 }
 
+/* Our Finished waits in the tunnel and travels with EHLO: the client speaks first inside. */
+static enum progress shake_hands(struct dialog *d)
+{
+    int done = SSL_do_handshake(d->ssl);
+    if (done != 1 && SSL_get_error(d->ssl, done) == SSL_ERROR_WANT_READ)
+        return flush_tunnel(d->fd, d->ssl) ? WAITING : fail("cannot send");
+    if (done != 1 || SSL_get_verify_result(d->ssl) != X509_V_OK)
+        return fail_tls(d->ssl);
+    if (SSL_version(d->ssl) != TLS1_3_VERSION || SSL_session_reused(d->ssl))
+        return fail("not a full TLS 1.3 handshake");
+    return send_inside(d, HELO, OFFER_INSIDE);
+}
+
 /* Send ClientHello with the server's name, and ask for that name to be verified. */
 static enum progress start_tls(struct dialog *d)
 {
@@ -165,21 +180,7 @@ static enum progress start_tls(struct dialog *d)
     if (X509_VERIFY_PARAM_set1_host(rules, target_name, 0) != 1 ||
         SSL_set_tlsext_host_name(d->ssl, target_name) != 1)
         return fail("the name cannot be set");
-    SSL_do_handshake(d->ssl);
-    return flush_tunnel(d->fd, d->ssl) ? WAITING : fail("cannot send");
-}
-
-/* Our Finished waits in the tunnel and travels with EHLO: the client speaks first inside. */
-static enum progress shake_hands(struct dialog *d)
-{
-    int done = SSL_do_handshake(d->ssl);
-    if (done != 1 && SSL_get_error(d->ssl, done) == SSL_ERROR_WANT_READ)
-        return flush_tunnel(d->fd, d->ssl) ? WAITING : fail("cannot send");
-    if (done != 1 || SSL_get_verify_result(d->ssl) != X509_V_OK)
-        return fail_tls(d->ssl);
-    if (SSL_version(d->ssl) != TLS1_3_VERSION || SSL_session_reused(d->ssl))
-        return fail("not a full TLS 1.3 handshake");
-    return send_inside(d, HELO, OFFER_INSIDE);
+    return shake_hands(d);
 }
 
 static enum progress say_goodbye(struct dialog *d)

@@ -15,7 +15,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 MODE=${1:-auto}
-PACKAGES=(postfix dovecot-imapd dovecot-pop3d openssl gnutls-bin swaks)
+PACKAGES=(postfix dovecot-imapd dovecot-pop3d openssl gnutls-bin swaks libnet-ssleay-perl)
 EXIM_PACKAGE=exim4-daemon-heavy
 EXIM_USER=Debian-exim
 CACHE=.interop
@@ -124,6 +124,7 @@ preseed_postfix() {
 
 # The sandbox user of apt may not write here.
 unpack_exim() {
+    exim_runs && return
     local download=$CACHE/download
     rm -rf "$download" "$CACHE/exim"
     mkdir -p "$download" &&

@@ -15,17 +15,20 @@ server gives up root for a user of its own.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -37,12 +40,14 @@ PATIENCE: Final = 15.0  # seconds to start or to stop; a loaded machine may need
 
 # -- settings that make a server behave in one special way -----------------------------
 
-# Both ports are then served in clear; STARTTLS gets the answer below.
+# STARTTLS is then answered by "502 5.5.1 Error: command not implemented", on both ports:
+# `smtps` is in clear, too.
 POSTFIX_WITHOUT_TLS: Final = {"smtpd_tls_security_level": "none", "implicit_tls": "no"}
-# STARTTLS is neither offered nor taken: "502 5.5.1 Error: command not implemented".
+# The same answer, but TLS is still there on `smtps`.
 POSTFIX_HIDING_STARTTLS: Final = {"smtpd_discard_ehlo_keywords": "starttls"}
 # The one connection a minute goes to the wait for the greeting; each later one from that
-# address gets "421 4.7.0 localhost Error: too many connections from 127.0.0.1".
+# address gets "421 4.7.0 localhost Error: too many connections from 127.0.0.1". Each port
+# counts for itself, so `smtps` still serves its first.
 POSTFIX_TOO_BUSY: Final = {
     "smtpd_client_connection_rate_limit": "1",
     "smtpd_client_event_limit_exceptions": "",  # else loopback would be one
@@ -54,11 +59,13 @@ POSTFIX_TLS_1_2: Final = {
 
 # STARTTLS is then answered by "503 STARTTLS command used when not advertised".
 EXIM_WITHOUT_STARTTLS: Final = {"tls_advertise_hosts": ""}
-# STARTTLS is offered all the same, and answered by "454 TLS currently unavailable".
+# STARTTLS is offered all the same, and answered by "454 TLS currently unavailable"; on
+# `smtps` the connection is reset.
 EXIM_WITHOUT_CERTIFICATE: Final = {"tls_certificate": "/nonexistent/chain.pem"}
 EXIM_TLS_1_2: Final = {"tls_require_ciphers": "NORMAL:-VERS-TLS1.3"}
 
-# Dovecot then leaves the ports for implicit TLS closed as well.
+# STARTTLS and STLS are then answered by "BAD" or "-ERR" and "TLS support isn't enabled.";
+# nothing listens on `imaps` and `pop3s`.
 DOVECOT_WITHOUT_TLS: Final = {"ssl": "no"}
 # Dovecot 2.3 can only set a lowest version, so the highest is set in OpenSSL itself.
 DOVECOT_TLS_1_2: Final = {
@@ -91,7 +98,7 @@ class SmtpServer:
 
     smtp: int
     smtps: int
-    host: ClassVar = LOCALHOST
+    host: ClassVar[str] = LOCALHOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ class MailboxServer:
     imaps: int
     pop3: int
     pop3s: int
-    host: ClassVar = LOCALHOST
+    host: ClassVar[str] = LOCALHOST
 
 
 def issue(directory: Path, *names: str) -> Certificates:
@@ -291,22 +298,25 @@ def dovecot_service(service: str, **listeners: int) -> str:
 @cache
 def loopbacks() -> tuple[str, ...]:
     """The loopback addresses of this machine: some containers have no IPv6."""
-    with suppress(OSError):
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-        return (LOCALHOST, "::1")
-    return (LOCALHOST,)
+    return tuple(filter(can_listen, (LOCALHOST, "::1")))
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports that nobody listens on."""
-    with ExitStack() as held:
-        return [held.enter_context(bound()).getsockname()[1] for _ in range(count)]
+    """So many different ports that nobody listens on, below those that Linux gives to clients."""
+    candidates = range(16_384, 32_768)
+    return list(islice(filter(is_free, random.sample(candidates, len(candidates))), count))
 
 
-def bound() -> socket.socket:
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
-    return socket.create_server((LOCALHOST, 0))
+def is_free(port: int) -> bool:
+    return all(can_listen(host, port) for host in loopbacks())
+
+
+def can_listen(host: str, port: int = 0) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with suppress(OSError):
+        socket.create_server((host, port), family=family).close()
+        return True
+    return False
 
 
 # -- files -----------------------------------------------------------------------------
@@ -325,6 +335,8 @@ def make_home(directory: Path, name: str) -> Path:
     """A new directory each time, so that one server can run in several ways at once."""
     home = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=directory))
     home.chmod(0o755)
+    if not all(parent.stat().st_mode & stat.S_IXOTH for parent in home.parents):
+        raise PermissionError(f"{name} cannot enter {directory}, use public_directory()")
     return home
 
 
@@ -415,8 +427,8 @@ def members(group: int) -> list[int]:
 
 def lives_in(group: int, process: Path) -> bool:
     try:
-        stat = (process / "stat").read_text()
+        status = (process / "stat").read_text()
     except OSError:  # it has just ended
         return False
-    state, _parent, its_group = stat.rpartition(") ")[2].split()[:3]
+    state, _parent, its_group = status.rpartition(") ")[2].split()[:3]
     return int(its_group) == group and state not in "ZX"

@@ -1,0 +1,1 @@
+"""The faces: each on its own, none imports another."""

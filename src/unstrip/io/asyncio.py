@@ -9,7 +9,7 @@ the go-ahead and the switch.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from unstrip.conversation import Conversation
@@ -20,6 +20,7 @@ from unstrip.io.session import Session, Terms
 from unstrip.wire import Send, Settle, Upgrade
 
 T = TypeVar("T")
+R = TypeVar("R")
 BACKLOG = 256 * 1024  # bytes that may wait for a slow reader before the peer is held up
 
 
@@ -215,7 +216,7 @@ async def dial(session: Session) -> Exchange[Upgrade]:
     raise error
 
 
-def run(main: Callable[[], Any]) -> Any:
+def run(main: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """Run a coroutine function, under uvloop where it is present."""
     try:
         import uvloop

@@ -6,6 +6,7 @@ the handshake, turning what went wrong into a `Failure`, and keeping it all as `
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -63,6 +64,7 @@ class Session:
         self.connected: float | None = None
         self._roots = terms.roots or anchors()
         self._protocol = REGISTRY[endpoint.protocol]
+        self._ask = replace(terms.ask, tag=secrets.token_hex(4))  # F-01: none that can be guessed
         self.talk = Conversation(
             self._dialog,
             self._tunnel,
@@ -94,7 +96,7 @@ class Session:
             insisted=self.terms.ask.insist,
             transcript=talk.transcript,
             connected=self.connected,
-            upgrade=talk.result if talk.done else None,
+            upgrade=talk.result if talk.done else talk.wire.so_far,
             handshake=talk.handshake,
             failure=None if error is None else failure(error),
             where="" if error is None else talk.where(),
@@ -102,7 +104,7 @@ class Session:
         )
 
     def _dialog(self, wire: Wire) -> Dialog[Upgrade]:
-        client = self._protocol.client(wire, self.terms.ask)
+        client = self._protocol.client(wire, self._ask)
         return _and_leave(client, self._protocol.farewell(wire)) if self.terms.leave else client
 
     def _tunnel(self) -> Tunnel:

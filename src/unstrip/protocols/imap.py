@@ -82,6 +82,7 @@ def _upgrade(wire: Wire, ask: Asking, text: str, listed: Answer) -> Dialog[Upgra
     def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
         return Upgrade(outcome, advertised, text, greeted, offered, unlisted, said, inside)
 
+    wire.so_far = ended(Outcome.BROKEN_OFF)
     if listed.status == "BYE":
         return ended(listed.outcome, listed.text)
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
@@ -166,7 +167,7 @@ def _check_untagged(wire: Wire, text: bytes, status: bytes) -> None:
     if status not in _BEFORE_LOGIN:
         raise Spoofed(f"mailbox data before login: {excerpt(text)}")
     if wire.secure and status == b"OK":  # RFC 9051, 6.2.1: there is no second greeting
-        raise Unsolicited(f"a greeting inside TLS where a command was to be answered: {excerpt(text)}")
+        raise Unsolicited(f"a greeting inside TLS in an answer's place: {excerpt(text)}")
 
 
 def _words(listed: bytes) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
     def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
         return Upgrade(outcome, advertised, greeting.text, (), offered, unlisted, said, inside)
 
+    wire.so_far = ended(Outcome.BROKEN_OFF)
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
         return ended(Outcome.NOT_OFFERED, unlisted)
     yield from wire.request(VERB, ask.manner)
@@ -123,7 +124,7 @@ def server(wire: Wire, serve: Serving = Serving()) -> Dialog[Upgrade]:
     offered = (OFFER,) if serve.offer else ()
     if not (yield from _answer(wire, serve)):
         return Upgrade(Outcome.NOT_ASKED, serve.offer, offered=offered)
-    yield from wire.accept_tls(b"+OK Begin TLS negotiation\r\n", b"-ERR Nothing may follow STLS\r\n")
+    yield from wire.accept_tls(b"+OK Begin TLS now\r\n", b"-ERR Nothing may follow STLS\r\n")
     yield from _answer(wire, serve)
     return Upgrade(Outcome.UPGRADED, serve.offer, offered=offered)
 

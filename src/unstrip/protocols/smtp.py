@@ -52,7 +52,7 @@ class Reply:
     @property
     def outcome(self) -> Outcome:
         """What it means where it is not the reply hoped for."""
-        busy = self.code == 421 or (400 <= self.code and _LATER.search(self.text))
+        busy = self.code == 421 or (self.code >= 400 and _LATER.search(self.text))
         return Outcome.BUSY if busy else Outcome.REFUSED
 
 
@@ -79,6 +79,7 @@ def _upgrade(wire: Wire, ask: Asking, greeting: Reply, hello: Reply) -> Dialog[U
     def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
         return Upgrade(outcome, advertised, greeting.text, (), offered, unlisted, said, inside)
 
+    wire.so_far = ended(Outcome.BROKEN_OFF)
     if hello.code == 421:
         return ended(Outcome.BUSY, hello.text)
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:

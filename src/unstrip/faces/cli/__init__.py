@@ -1,0 +1,50 @@
+"""The command line. Commands import what they need when they run, so that help comes at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from unstrip.faces.cli.check import check
+from unstrip.faces.cli.demo import demo
+from unstrip.faces.cli.history import history
+from unstrip.faces.cli.lab import lab
+from unstrip.faces.cli.speech import Complaint, Exit, complain
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="unstrip", message="unstrip %(version)s")
+def cli() -> None:
+    """Make opportunistic TLS safe to rely on: check links, see who strips them."""
+
+
+_REPORT = "please report it, with what UNSTRIP_TRACEBACK=1 shows"
+
+for command in (check, history, lab, demo):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; whatever happens, the user sees a sentence and an exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.UsageError as error:
+        where = f"`{error.ctx.command_path} --help`" if error.ctx else "`unstrip --help`"
+        complain(error.format_message().rstrip(".").lower(), f"see {where}")
+        sys.exit(Exit.USAGE)
+    except Complaint as error:
+        complain(str(error), error.hint)
+        sys.exit(error.code)
+    except (KeyboardInterrupt, click.Abort):
+        complain("interrupted")
+        sys.exit(Exit.INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has gone: nobody is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Exit.UNKNOWN)
+    except Exception as error:  # no user ever sees a traceback, but for one who asks
+        if os.environ.get("UNSTRIP_TRACEBACK"):
+            raise
+        complain(f"a defect in unstrip: {type(error).__name__}: {error}", _REPORT)
+        sys.exit(Exit.UNKNOWN)

@@ -1,0 +1,46 @@
+"""What to do about each verdict, in one sentence for whoever reads it at three in the morning."""
+
+from __future__ import annotations
+
+from unstrip.verdict import Code
+
+_NETWORK = "compare from another network (`--vantage`); docs/howto/stripped.md"
+_DEVICE = (
+    "look for mail inspection on a firewall (Cisco: `inspect esmtp`, `allow-tls`) on your path"
+)
+
+ADVICE: dict[Code, str] = {
+    Code.PLAINTEXT_INJECTED: f"send nothing over this path; {_NETWORK}",
+    Code.STATE_SPOOFED: f"do not log in over this path; {_NETWORK}",
+    Code.DESYNC_GREETING_IN_TLS: "compare the host's ports; do not use this connection",
+    Code.TLS_INTERCEPTED: f"do not log in or send over this path; {_NETWORK}",
+    Code.COMMAND_MASKED: f"{_DEVICE}; {_NETWORK}",
+    Code.REQUEST_FILTERED: f"find the filter on your path; {_NETWORK}",
+    Code.OFFER_MASKED: f"{_DEVICE}; {_NETWORK}",
+    Code.OFFER_REMOVED: f"send nothing in clear; {_NETWORK}",
+    Code.OFFER_HIDDEN: f"insist on TLS with this host, it works; {_NETWORK}",
+    Code.TLS_DOWNGRADED: "ask the operator whether the newer version was switched off",
+    Code.BOGUS_ANSWER: "repeat with `--probe`; no known server answers like this",
+    Code.PLAINTEXT_INSTEAD_OF_TLS: "look at the text: a server's error, or somebody else's",
+    Code.RESET_AT_UPGRADE: "repeat with `--probe`; a reset only here is the path's doing",
+    Code.SILENT_AFTER_REQUEST: "repeat with `--probe`; silence only here is the path's doing",
+    Code.REJECTED_AFTER_OFFER: "repeat later and with `--probe`; then ask the operator",
+    Code.CAPABILITIES_REFUSED: "repeat with `--probe`; a modern server answers this question",
+    Code.TLS_FAILED: "ask the operator which TLS versions and certificates the server has",
+    Code.NEVER_OFFERED: "ask the operator to offer TLS, or use the port with implicit TLS",
+    Code.OFFER_ABSENT_UNEXPLAINED: f"repeat with `--probe`; {_NETWORK}",
+    Code.NO_GREETING_IN_TLS: "repeat; do not speak first on this connection",
+    Code.PIN_MISMATCH: "ask the operator, by another way, whether the key was changed",
+    Code.CERTIFICATE_INVALID: "ask the operator; `--ca-file` if the issuer is your own",
+    Code.RATE_LIMITED: "come back later; nothing is known about its TLS",
+    Code.SERVICE_REFUSED: "ask the operator whether you may connect from here",
+    Code.NAME_UNRESOLVED: "check the spelling, or give `--connect-to ADDRESS`",
+    Code.UNREACHABLE: "check host, port and firewall; many networks block port 25",
+    Code.DEADLINE_PASSED: "repeat, with a longer `--timeout` if the path is slow",
+    Code.CONNECTION_RESET: "repeat; then check from another network",
+    Code.CONNECTION_CLOSED: "repeat; then check from another network",
+    Code.ENDLESS_ANSWER: "check host and port: no server of this protocol talks that much",
+    Code.NOT_THE_PROTOCOL: "check port and protocol",
+    Code.INCONCLUSIVE: "repeat with `--probe`",
+    Code.TLS_OK_UNAUTHENTICATED: "ask the operator for a certificate that proves the name",
+}

@@ -1,0 +1,131 @@
+"""`unstrip history`: what earlier visits make us expect, and how to release it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from unstrip.faces.cli.speech import Complaint, Exit, say
+
+if TYPE_CHECKING:
+    from unstrip.evidence import Endpoint, Evidence
+    from unstrip.io.store import History
+
+
+_option = click.option(
+    "--history",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of earlier visits.",
+)
+
+
+@click.group()
+def history() -> None:
+    """Show and release what earlier visits make us expect.
+
+    Visits may only raise expectations: a host that was reached inside TLS is expected to be so
+    again. When a server has really given TLS up, `unstrip history forget` releases it.
+    """
+
+
+@history.command("list")
+@click.option("--json", is_flag=True, help="One JSON object an endpoint.")
+@_option
+def list_(path: Path | None, *, json: bool) -> None:
+    """List the endpoints that are remembered."""
+    from unstrip.evidence import to_json
+
+    with _opened(path) as store:
+        endpoints = store.remembered()
+    for known in endpoints:
+        if json:
+            click.echo(to_json(known))
+            continue
+        kind = f"{known.endpoint.protocol}{' (implicit)' if known.endpoint.implicit else ''}"
+        say(
+            f"{known.endpoint}  {kind}  {known.secured} of {known.visits} visits in TLS,"
+            f" {known.first[:10]} to {known.last[:10]}"
+        )
+
+
+@history.command()
+@click.argument("host")
+@click.option("--transcript", is_flag=True, help="Show what was said.")
+@click.option("--json", is_flag=True, help="One JSON object a visit, the evidence whole.")
+@_option
+def show(path: Path | None, host: str, *, transcript: bool, json: bool) -> None:
+    """Show the visits to HOST."""
+    from unstrip.evidence import to_json
+
+    name = _name(host)
+    with _opened(path) as store:
+        known = [each.endpoint for each in store.remembered() if each.endpoint.host == name]
+        visits = {endpoint: store.visits(endpoint) for endpoint in known}
+    if not known:
+        raise _nothing(name)
+    for endpoint, seen in visits.items():
+        if json:
+            for visit in seen:
+                click.echo(to_json(visit))
+        else:
+            _show(endpoint, seen, transcript=transcript)
+
+
+def _show(endpoint: Endpoint, visits: tuple[Evidence, ...], *, transcript: bool) -> None:
+    from unstrip.faces.cli.report import certificate_words, transcript_lines
+    from unstrip.policy.history import opinion
+
+    expected = opinion(visits)
+    say(f"{endpoint}: expected: {expected.level.value if expected else 'nothing'}")
+    for visit in visits:
+        state = "TLS" if visit.secured else "no TLS"
+        words = certificate_words(visit, visit.began)
+        say(f"  {visit.began:%Y-%m-%d %H:%M:%S}  {visit.address}  {state}  {words}")
+        for line in transcript_lines(visit) if transcript else ():
+            say(line)
+
+
+@history.command()
+@click.argument("host")
+@click.option("--port", type=click.IntRange(1, 65535), help="Only this port of it.")
+@_option
+def forget(path: Path | None, host: str, *, port: int | None) -> None:
+    """Release what is expected of HOST."""
+    name = _name(host)
+    with _opened(path) as store:
+        count = store.forget(name, port)
+    if not count:
+        raise _nothing(name)
+    say(f"{count} visits to {name} are forgotten")
+
+
+def _nothing(name: str) -> Complaint:
+    return Complaint(f"nothing is remembered of {name}", "unstrip history list", Exit.FALLS_SHORT)
+
+
+def _name(host: str) -> str:
+    from unstrip.target import BadTarget, host_name
+
+    try:
+        return host_name(host)
+    except BadTarget as error:
+        raise Complaint(str(error), error.hint) from error
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[History]:
+    from unstrip.io.store import History, StoreError, default_path
+
+    try:
+        store = History(path or default_path())
+        try:
+            yield store
+        finally:
+            store.close()
+    except StoreError as error:
+        raise Complaint(str(error), "give --history FILE", Exit.UNKNOWN) from error

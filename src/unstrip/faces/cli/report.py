@@ -1,0 +1,198 @@
+"""The report of a check for a person: the answer, the proof, what to do.
+
+First one line a host, then what was found in plain words with code, confidence and the bytes
+that show it, then what to do. Facts of the peer are escaped, and never mixed with our opinions.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from unstrip.certificates import Unreadable, read
+from unstrip.escaping import printable
+from unstrip.evidence import Evidence
+from unstrip.faces.cli.advice import ADVICE
+from unstrip.faces.cli.speech import Exit, paint
+from unstrip.io.check import Checked
+from unstrip.protocols import REGISTRY
+from unstrip.transcript import Layer, Side
+from unstrip.verdict import Code, Finding, Reach, Standing
+from unstrip.wire import Outcome
+
+_WIDTH = 100  # columns
+_HEADINGS = ("host", "protocol", "upgrade", "tls", "certificate", "wiretap", "attacker", "later")
+_COLOURS = {"safe": "green", "reads": "red", "-": "yellow"}
+_MARKS = {Side.CLIENT: "C", Side.SERVER: "S"}
+_EXITS = {
+    Standing.MEETS: Exit.MEETS,
+    Standing.FALLS_SHORT: Exit.FALLS_SHORT,
+    Standing.TAMPERED: Exit.TAMPERED,
+    Standing.UNKNOWN: Exit.UNKNOWN,
+}
+_STANDINGS = {
+    Code.TLS_OK_AUTHENTICATED: "TLS, and the server proved who it is",
+    Code.TLS_OK_UNAUTHENTICATED: "TLS, but whoever answers could be anyone",
+    Code.INCONCLUSIVE: "nothing could be concluded",
+}
+_GRAVITY = (Exit.TAMPERED, Exit.FALLS_SHORT, Exit.UNKNOWN, Exit.MEETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the report keeps of one check: short words, so that a thousand need no memory."""
+
+    cells: tuple[str, ...]
+    details: tuple[str, ...]
+    exit: Exit
+
+
+def row(checked: Checked, *, transcript: bool = False) -> Row:
+    """Return what there is to print of one check."""
+    return Row(_cells(checked), tuple(_details(checked, transcript=transcript)), exit_of(checked))
+
+
+def exit_of(checked: Checked) -> Exit:
+    """Return the exit code for one check."""
+    return _EXITS[checked.verdict.standing]
+
+
+def worst(exits: Iterable[Exit]) -> Exit:
+    """Return the exit code for all: tampering before falling short before not knowing."""
+    return min(exits, key=_GRAVITY.index, default=Exit.MEETS)
+
+
+def lines(rows: list[Row], heading: str) -> Iterator[str]:
+    """Return the whole report, line by line."""
+    table = [_HEADINGS, *(row.cells for row in rows)]
+    widths = [max(len(cells[i]) for cells in table) for i in range(len(_HEADINGS))]
+    yield heading
+    yield ""
+    for cells in table:
+        yield "  " + "  ".join(_cell(*pair) for pair in zip(cells, widths, strict=True)).rstrip()
+    for one in rows:
+        if one.details:
+            yield ""
+            yield from one.details
+    yield ""
+    code = worst(one.exit for one in rows)
+    good = sum(one.exit is Exit.MEETS for one in rows)
+    summary = f"{good} of {len(rows)} {'meets' if len(rows) == 1 else 'meet'} the requirement"
+    yield f"{summary:<{_WIDTH - 8}} exit {code.value}"
+
+
+def _cell(text: str, width: int) -> str:
+    padded = text.ljust(width)
+    return paint(padded, _COLOURS[text]) if text in _COLOURS else padded
+
+
+def _cells(checked: Checked) -> tuple[str, ...]:
+    evidence, exposure = checked.evidence, checked.verdict.exposure
+    reach: tuple[Reach, ...] = (exposure.wiretap, exposure.attacker, exposure.later)
+    return (
+        str(checked.endpoint),
+        checked.endpoint.protocol,
+        _upgrade(evidence),
+        _tls(evidence),
+        certificate_words(evidence, evidence.began),
+        *(answer.value for answer in reach),
+    )
+
+
+def _upgrade(evidence: Evidence) -> str:
+    if evidence.endpoint.implicit:
+        return "implicit" if evidence.handshake else "none"
+    if evidence.handshake is not None:
+        return REGISTRY[evidence.endpoint.protocol].VERB
+    upgrade = evidence.upgrade
+    if upgrade is None or upgrade.outcome is Outcome.BROKEN_OFF:
+        return "broke off"
+    return str(upgrade.outcome.value)
+
+
+def _tls(evidence: Evidence) -> str:
+    shake = evidence.handshake
+    if shake is None:
+        return "-"
+    group = f" {shake.group}" if shake.group else ""
+    return f"{shake.version.removeprefix('TLSv')}{group} {shake.cipher.removeprefix('TLS_')}"
+
+
+def certificate_words(evidence: Evidence, now: datetime) -> str:
+    """Return the certificate's standing in a few words."""
+    shake = evidence.handshake
+    if shake is None or shake.webpki is None:
+        return "-"
+    if shake.webpki.faults:
+        return ", ".join(fault.value for fault in shake.webpki.faults)
+    try:
+        left = read(shake.chain[0]).not_after - now
+    except Unreadable:
+        return "cannot be read"
+    return f"ok, {left.days} days left"
+
+
+def _details(checked: Checked, *, transcript: bool) -> Iterator[str]:
+    """What was found, the proof, what to do; nothing where there is nothing to say."""
+    verdict, evidence = checked.verdict, checked.evidence
+    if verdict.standing is Standing.MEETS and not verdict.findings and not transcript:
+        return
+    tone = {Standing.MEETS: "green", Standing.TAMPERED: "red"}.get(verdict.standing, "yellow")
+    named = [finding for finding in verdict.findings if finding.code is verdict.code]
+    words = named[0].words if named else _STANDINGS[verdict.code]
+    title = f"{checked.endpoint}: {words}   {verdict.code.value} {verdict.confidence:.2f}"
+    yield from (paint(line, tone) for line in _wrapped(title, 2))
+    for finding in named:
+        yield from _grounds(finding, evidence, 4)
+    for finding in verdict.findings:
+        if finding not in named:
+            yield from _wrapped(_sentence(finding), 4)
+            yield from _grounds(finding, evidence, 6)
+    yield f"    required: {verdict.decision.level.value}, by {verdict.decision.why()}"
+    if advice := ADVICE.get(verdict.code):
+        yield from _wrapped(f"to do: {advice}", 4)
+    if transcript:
+        yield from transcript_lines(evidence)
+
+
+def _sentence(finding: Finding) -> str:
+    return f"{finding.words}   {finding.code.value} {finding.confidence:.2f}"
+
+
+def _grounds(finding: Finding, evidence: Evidence, indent: int) -> Iterator[str]:
+    """What a finding rests on: reasons, the bytes, the rule."""
+    for reason in finding.because:
+        yield from _wrapped(f"- {reason}", indent)
+    for proof in finding.proof:
+        spoken = evidence.transcript[proof.utterance]
+        words = printable(proof.data[:_WIDTH])
+        place = f"{spoken.speaker.value} at {spoken.at:.3f} s, byte {proof.offset}"
+        yield f"{' ' * indent}- {place}: '{words}'"
+    if finding.source:
+        yield f"{' ' * indent}- {finding.source}"
+
+
+def transcript_lines(evidence: Evidence) -> Iterator[str]:
+    """Return the transcript as C: and S: lines, with times; what was sealed is marked."""
+    layer = Layer.CLEAR
+    for spoken in evidence.transcript:
+        if spoken.layer is not layer:
+            layer = spoken.layer
+            yield f"    -- {layer.value}"
+        mark = f"    {spoken.at:8.3f}  {_MARKS[spoken.speaker]}: "
+        if layer is Layer.HANDSHAKE:
+            yield f"{mark}{len(spoken.data)} bytes of records"
+            continue
+        for text in spoken.data.splitlines(keepends=True):
+            yield mark + printable(text.removesuffix(b"\r\n"))
+    if evidence.failure:
+        yield f"    -- {evidence.failure.words}"
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    margin = " " * indent
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=margin, subsequent_indent=f"{margin}  ", break_on_hyphens=False
+    )

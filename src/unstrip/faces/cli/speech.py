@@ -1,0 +1,55 @@
+"""How the command line speaks.
+
+Lower-case sentences without full stop; errors on standard error as `unstrip: error: ...`, then
+`unstrip: hint: ...`; colour only on a terminal, and never against NO_COLOR.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import IntEnum
+from typing import IO
+
+import click
+
+
+class Exit(IntEnum):
+    """Exit codes, documented in docs/reference/exit-codes.md."""
+
+    MEETS = 0  # all meet the requirement
+    FALLS_SHORT = 1  # some fall short
+    USAGE = 2  # the command line, or a file it names, cannot be understood
+    TAMPERED = 3  # tampering found
+    UNKNOWN = 4  # could not tell
+    INTERRUPTED = 130  # Ctrl-C
+
+
+class Complaint(Exception):
+    """An error to be told to the user, with a hint and an exit code."""
+
+    def __init__(self, words: str, hint: str = "", code: Exit = Exit.USAGE) -> None:
+        super().__init__(words)
+        self.hint, self.code = hint, code
+
+
+def complain(words: str, hint: str = "") -> None:
+    """Say what is wrong, and what could be done."""
+    click.echo(f"unstrip: error: {words}", err=True)
+    if hint:
+        click.echo(f"unstrip: hint: {hint}", err=True)
+
+
+def colourful(stream: IO[str]) -> bool:
+    """Tell whether `stream` may have colour (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str) -> str:
+    """Return `text` in colour, where standard output may have any."""
+    return click.style(text, fg=colour) if colourful(sys.stdout) else text
+
+
+def say(text: str = "") -> None:
+    """Print one line."""
+    click.echo(text, color=colourful(sys.stdout))

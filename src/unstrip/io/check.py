@@ -1,0 +1,117 @@
+"""One check, whole: what should be, what is, and how the two compare.
+
+The faces that check (the command line, later the scanner and the daemon) all come here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from unstrip.evidence import Endpoint, Evidence
+from unstrip.io.asyncio import attend
+from unstrip.io.session import Terms
+from unstrip.io.store import History
+from unstrip.policy import Decision, Level, Policy, decide, history, local
+from unstrip.target import implicit_twin
+from unstrip.verdict import Verdict, judge
+from unstrip.wire import Manner, Outcome, Trouble
+
+PROBE_TIMEOUT = 10.0  # seconds at most for each probe
+_NOBODY_THERE = frozenset({Trouble.UNRESOLVED, Trouble.UNREACHABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to check.
+
+    Attributes:
+        terms: for each session.
+        requirement: what the caller asks for, or the default.
+        table: the operator's own table.
+        history: earlier visits, and where to keep this one; None for neither.
+        probe: look further: ask again, spelt otherwise, an unknown verb, the implicit port.
+        implicit_port: where implicit TLS is, if not at IANA's port.
+        elsewhere: what other vantages saw.
+    """
+
+    terms: Terms
+    requirement: Policy
+    table: local.Table = field(default_factory=local.Table)
+    history: History | None = None
+    probe: bool = False
+    implicit_port: int | None = None
+    elsewhere: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of it.
+
+    Attributes: endpoint: what was checked; evidence: of the attempt itself; beside: of the
+        probes; verdict: how they compare with the decision, which it holds.
+    """
+
+    endpoint: Endpoint
+    evidence: Evidence
+    beside: tuple[Evidence, ...]
+    verdict: Verdict
+
+
+async def check(endpoint: Endpoint, plan: Plan) -> Checked:
+    """Check one endpoint.
+
+    Raises: StoreError: the history cannot be used; whatever the peer does is in the verdict.
+    """
+    earlier = plan.history.visits(endpoint) if plan.history else ()
+    decision = decision_for(endpoint, plan, earlier)
+    insist = plan.probe or decision.level >= Level.ENCRYPT
+    terms = replace(plan.terms, ask=replace(plan.terms.ask, insist=insist))
+    evidence = await attend(endpoint, terms)
+    beside = await _probe(endpoint, terms, plan, evidence) if plan.probe else ()
+    elsewhere = tuple(seen for seen in plan.elsewhere if _about(seen, endpoint))
+    verdict = judge(decision, evidence, earlier, beside, elsewhere)
+    if plan.history:
+        plan.history.keep(evidence)
+    return Checked(endpoint, evidence, beside, verdict)
+
+
+def decision_for(endpoint: Endpoint, plan: Plan, earlier: tuple[Evidence, ...]) -> Decision:
+    """Return what is insisted on: the strictest of requirement, table and history."""
+    opinions = (
+        plan.requirement,
+        local.opinion(plan.table, endpoint.host, endpoint.port, endpoint.protocol),
+        history.opinion(earlier),
+    )
+    return decide(opinions, datetime.now(UTC))
+
+
+async def _probe(
+    endpoint: Endpoint, terms: Terms, plan: Plan, evidence: Evidence
+) -> tuple[Evidence, ...]:
+    """Look further, one connection at a time; never where the server asks to be left alone."""
+    failure, upgrade = evidence.failure, evidence.upgrade
+    if failure is not None and failure.trouble in _NOBODY_THERE:
+        return ()
+    if upgrade is not None and upgrade.outcome is Outcome.BUSY:
+        return ()
+    terms = replace(terms, timeout=min(terms.timeout, PROBE_TIMEOUT))
+    seen: list[Evidence] = []
+    for target, manner in _probes(endpoint, plan):
+        ask = replace(terms.ask, manner=manner)
+        seen.append(await attend(target, replace(terms, ask=ask)))
+    return tuple(seen)
+
+
+def _probes(endpoint: Endpoint, plan: Plan) -> Iterator[tuple[Endpoint, Manner]]:
+    if not endpoint.implicit:
+        for manner in Manner:
+            yield endpoint, manner
+    twin = implicit_twin(endpoint, plan.implicit_port)
+    if twin is not None:
+        yield twin, Manner.PLAIN
+
+
+def _about(seen: Evidence, endpoint: Endpoint) -> bool:
+    return (seen.endpoint.host, seen.endpoint.port) == (endpoint.host, endpoint.port)

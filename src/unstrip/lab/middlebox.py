@@ -1,0 +1,138 @@
+"""The middlebox: it sits between a client and a server on this machine, and plays one trick.
+
+    async with middlebox("mask-offer", "smtp", upstream=("127.0.0.1", 25)) as box:
+        ...  # try a client against box.port; box.crossings has what crossed
+
+Everything is bounded: a deadline for each client, the number of clients at once, the bytes that
+may wait for the end of a message or for a slow reader, and the bytes kept of what crossed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from unstrip.lab.crossings import Crossing, Crossings
+from unstrip.lab.loopback import WAITING, listen
+from unstrip.lab.passage import Address, Passage, Route
+from unstrip.lab.speech import Dialect, dialect
+from unstrip.lab.trick import Trick
+from unstrip.lab.tricks import trick_named
+
+DEADLINE = 60.0  # seconds for one client, from its first byte to its last
+MOST = 64  # clients at once; one more is turned away
+_KEPT = 1000  # troubles kept for inspection
+
+
+class Unstageable(ValueError):
+    """The trick cannot be played here: wrong protocol, or something it needs is missing."""
+
+
+class Middlebox:
+    """A middlebox that listens.
+
+    Attributes:
+        host, port: where.
+        trick: what it plays.
+        crossings: what crossed.
+        troubles: what broke the latest passages off; none of it is printed.
+        clients: how many there have been.
+    """
+
+    def __init__(
+        self,
+        trick: type[Trick],
+        dialect: Dialect,
+        route: Route,
+        limits: tuple[float, int] = (DEADLINE, MOST),
+        watch: Callable[[Crossing], None] | None = None,
+    ) -> None:
+        self.trick = trick
+        self._dialect, self._route = dialect, route
+        self._deadline, self._most = limits
+        self._passages: set[asyncio.Task[None]] = set()
+        self.host, self.port = "", 0
+        self.clients = 0
+        self.crossings = Crossings(watch)
+        self.troubles: deque[Exception] = deque(maxlen=_KEPT)
+
+    async def open(self, host: str, port: int) -> None:
+        """Begin to listen.
+
+        Raises: NotLoopback; Unresolved; OSError.
+        """
+        self._server = await listen(self._protocol, host, port)
+        self.host, self.port = self._server.sockets[0].getsockname()[:2]
+
+    async def close(self) -> None:
+        """Stop listening, and close every connection."""
+        self._server.close()
+        for passage in self._passages:
+            passage.cancel()
+        await asyncio.gather(*self._passages, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(limit=WAITING), self._welcome)
+
+    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._passages) >= self._most:
+            writer.transport.abort()
+            return
+        self.clients += 1
+        trick = self.trick(self._dialect, self.clients)
+        passage = Passage((reader, writer), self._route, trick, self.crossings)
+        task = asyncio.get_running_loop().create_task(self._attend(passage))
+        self._passages.add(task)
+        task.add_done_callback(self._passages.discard)
+
+    async def _attend(self, passage: Passage) -> None:
+        try:
+            async with asyncio.timeout(self._deadline):
+                await passage.run()
+        except Exception as error:  # noqa: BLE001  # whatever a peer does, the box goes on
+            self.troubles.append(error)
+        finally:
+            await passage.close()
+
+
+@asynccontextmanager
+async def middlebox(
+    trick: str | type[Trick],
+    protocol: str,
+    *,
+    upstream: Address,
+    listen: Address = ("127.0.0.1", 0),
+    naive: bool = False,
+    implicit_upstream: Address | None = None,
+    deadline: float = DEADLINE,
+    most: int = MOST,
+    watch: Callable[[Crossing], None] | None = None,
+) -> AsyncIterator[Middlebox]:
+    """Play `trick` on every client, while the block lasts.
+
+    Args:
+        trick: its name, or a trick of one's own.
+        upstream: the server's host and port.
+        listen: where clients come; port 0 is any that is free.
+        naive: match per segment and in capitals only, as real boxes do.
+        implicit_upstream: the same server's port for TLS from the start; some tricks need it.
+        deadline: seconds for one client.
+        most: clients at once.
+        watch: told of everything that crosses, at once.
+    Raises: Unstageable; NotLoopback; Unresolved; OSError.
+    """
+    kind = trick_named(trick) if isinstance(trick, str) else trick
+    if protocol not in kind.PROTOCOLS:
+        raise Unstageable(f"{kind.NAME} is not a trick on {protocol}")
+    if kind.SPLICES and implicit_upstream is None:
+        raise Unstageable(f"{kind.NAME} needs the server's implicit-TLS port as well")
+    route = Route(upstream, implicit_upstream)
+    box = Middlebox(kind, dialect(protocol, naive=naive), route, (deadline, most), watch)
+    await box.open(*listen)
+    try:
+        yield box
+    finally:
+        await box.close()

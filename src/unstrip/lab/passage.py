@@ -1,0 +1,290 @@
+"""One client's way to the server, through one trick.
+
+In clear, one loop serves both sides, so that nothing crosses while a trick's actions are carried
+out. Once TLS begins, each direction is passed on by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+from unstrip.io.trust import client_context
+from unstrip.lab.crossings import Crossings, Leg
+from unstrip.lab.interception import intercept
+from unstrip.lab.loopback import WAITING, dial
+from unstrip.lab.speech import Command, Ear, Topic
+from unstrip.lab.trick import (
+    Actions,
+    Close,
+    Ending,
+    Intercept,
+    Pause,
+    Relay,
+    Reset,
+    Splice,
+    ToClient,
+    ToServer,
+    Trick,
+)
+from unstrip.protocols import REGISTRY
+from unstrip.tunnel import Tunnel
+
+Address: TypeAlias = tuple[str, int]
+_PARTING = 1.0  # seconds for what was written last to leave
+_RST_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time at all
+
+
+class End:
+    """One end of a passage: the connection to the client, or the one to the server.
+
+    Args: heard, sent: told of each segment that crosses.
+    Attributes: ear: cuts what is heard; ended: nothing more will be.
+    """
+
+    def __init__(
+        self,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        ear: Ear,
+        heard: Callable[[bytes], None],
+        sent: Callable[[bytes], None],
+    ) -> None:
+        self._reader, self._writer = streams
+        self.ear = ear
+        self._heard, self._sent = heard, sent
+        self._next: asyncio.Task[bytes] | None = None
+        self.ended = False
+
+    def listen(self) -> asyncio.Task[bytes]:
+        """Return the task that is done when there is more to catch."""
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._read())
+        return self._next
+
+    def catch(self) -> None:
+        """Put what has come, if anything has, into the ear."""
+        if self._next is not None and self._next.done():
+            data = self._next.result()
+            self._next = None
+            self.ended = not data
+            self._heard(data)
+            self.ear.hear(data)
+
+    async def read(self) -> bytes:
+        """Return what comes next, whatever it is; b"" when the peer hung up."""
+        if not self.ended:
+            await asyncio.wait([self.listen()])
+            self.catch()
+        return self.ear.rest()
+
+    async def write(self, data: bytes) -> None:
+        """Send one segment.
+
+        Raises: ConnectionError: there is nobody to hear it.
+        """
+        if data:
+            self._sent(data)
+            self._writer.write(data)
+            await self._writer.drain()
+            await asyncio.sleep(0)  # uvloop joins what is written in one turn of the loop
+
+    def hang_up(self) -> None:
+        """Say that nothing more will come, and go on listening."""
+        if not self._writer.is_closing():
+            self._writer.write_eof()
+
+    def reset(self) -> None:
+        """Tear the connection down, with RST."""
+        if not self._writer.is_closing():
+            sock = self._writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
+        self._writer.transport.abort()
+
+    async def close(self) -> None:
+        """Close the connection; what was written last may still leave, if it does so soon."""
+        if self._next is not None:
+            self._next.cancel()
+        self._writer.close()
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_PARTING):
+                await self._writer.wait_closed()
+        self._writer.transport.abort()
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._reader.read(WAITING)
+        except ConnectionError:
+            return b""  # torn down or hung up: nothing more will come
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a passage leads.
+
+    Attributes: server: the server's STARTTLS port; implicit: its port for TLS from the start.
+    """
+
+    server: Address
+    implicit: Address | None = None
+
+
+class Passage:
+    """One client's way to the server.
+
+    Args:
+        streams: the client's connection.
+        route: where to.
+        trick: made for this client alone.
+        crossings: keeps what crosses.
+    """
+
+    def __init__(
+        self,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        route: Route,
+        trick: Trick,
+        crossings: Crossings,
+    ) -> None:
+        self._route, self._trick = route, trick
+        self._note = partial(crossings.note, trick.nth)
+        self._client = self._end(streams, Leg.FROM_CLIENT, Leg.TO_CLIENT)
+        self._server: End | None = None
+        self._asked: Command | None = None
+        self._greeted = False
+
+    async def run(self) -> None:
+        """Let what is said cross, until one side is gone or the trick ends it.
+
+        Raises: NotLoopback; OSError; ProtocolError: TLS broke, where the trick speaks TLS.
+        """
+        server = await self._dial(self._route.server)
+        match await self._clear(server):
+            case Relay():
+                await _relay(self._client, server)
+            case Intercept(context):
+                pose = Tunnel(context, None, server_side=True)
+                alpn = REGISTRY[self._trick.dialect.protocol].ALPN
+                visit = Tunnel(client_context(alpn), self._route.server[0])
+                await intercept((self._client, pose), (server, visit), self._note)
+            case Splice(hello):
+                await _relay(self._client, await self._leave_for_implicit(server), hello)
+            case Reset():
+                self._client.reset()
+                server.reset()
+            case Close():
+                pass
+
+    async def close(self) -> None:
+        """Close both connections."""
+        ends = [end for end in (self._client, self._server) if end is not None]
+        await asyncio.gather(*(end.close() for end in ends))
+
+    # In clear
+
+    async def _clear(self, server: End) -> Ending:
+        while not server.ended:
+            await _hear([self._client, server])
+            for actions in self._reactions(server):
+                ending = await self._perform(actions, server)
+                if ending is not None:
+                    return ending
+            if self._client.ended:
+                server.hang_up()
+        return Close()
+
+    async def _perform(self, actions: Actions, server: End) -> Ending | None:
+        for action in actions:
+            match action:
+                case ToClient(data):
+                    await self._client.write(data)
+                case ToServer(data):
+                    await server.write(data)
+                case Pause(seconds):
+                    await asyncio.sleep(seconds)
+                case _:
+                    return action
+        return None
+
+    def _reactions(self, server: End) -> Iterator[Actions]:
+        """Yield what the trick makes of each message that is whole by now."""
+        yield from self._to_client(self._client)
+        yield from self._to_server(server)
+
+    def _to_client(self, client: End) -> Iterator[Actions]:
+        while (data := client.ear.next()) is not None:
+            self._asked = self._trick.dialect.read_command(data)
+            yield self._trick.client_says(self._asked)
+        if client.ear.tls:
+            yield self._trick.client_hello(client.ear.rest())
+        elif client.ended:
+            yield iter([ToServer(client.ear.rest())])
+
+    def _to_server(self, server: End) -> Iterator[Actions]:
+        dialect = self._trick.dialect
+        listing = self._asked is not None and self._asked.topic is Topic.LISTING
+        message = dialect.listing if listing else dialect.reply
+        while (data := server.ear.next(message)) is not None:
+            reply = dialect.read_reply(data, self._asked, first=not self._greeted)
+            self._greeted = True
+            yield self._trick.server_says(reply)
+        if server.ear.tls:
+            yield iter([ToClient(server.ear.rest()), Relay()])
+        elif server.ended:
+            yield iter([ToClient(server.ear.rest())])
+
+    # Connections
+
+    async def _dial(self, address: Address) -> End:
+        self._server = self._end(await dial(*address), Leg.FROM_SERVER, Leg.TO_SERVER)
+        return self._server
+
+    async def _leave_for_implicit(self, server: End) -> End:
+        assert self._route.implicit is not None, "the middlebox sees to it"
+        await server.close()
+        return await self._dial(self._route.implicit)
+
+    def _end(
+        self,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        heard: Leg,
+        sent: Leg,
+    ) -> End:
+        ear = Ear(naive=self._trick.dialect.naive)
+        return End(streams, ear, partial(self._note, heard), partial(self._note, sent))
+
+
+async def _hear(ends: list[End]) -> None:
+    """Wait until one of them has spoken or hung up."""
+    listening = [end for end in ends if not end.ended]
+    await asyncio.wait(
+        [end.listen() for end in listening], return_when=asyncio.FIRST_COMPLETED
+    )
+    for end in listening:
+        end.catch()
+
+
+async def _relay(client: End, server: End, hello: bytes = b"") -> None:
+    """Pass on what comes, both ways, until the server has finished."""
+    await server.write(hello)
+    upwards = asyncio.create_task(_pump(client, server))
+    try:
+        await _pump(server, client)
+    finally:
+        upwards.cancel()
+        await asyncio.gather(upwards, return_exceptions=True)
+
+
+async def _pump(source: End, sink: End) -> None:
+    try:
+        while data := await source.read():
+            await sink.write(data)
+        sink.hang_up()
+    except ConnectionError:  # whoever is still there is to know
+        source.reset()
+        sink.reset()

@@ -1,0 +1,136 @@
+"""Our own servers on loopback: the honest end of every experiment.
+
+They run the very server dialogs that ship, with the driver and the TLS that ship; they take no
+mail and let nobody log in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from unstrip.conversation import Conversation
+from unstrip.io.asyncio import Exchange
+from unstrip.lab.loopback import listen
+from unstrip.protocols import REGISTRY
+from unstrip.transcript import Side
+from unstrip.tunnel import Tunnel
+from unstrip.wire import Serving, Upgrade
+
+DEADLINE = 60.0  # seconds for one visit, from its first byte to its last
+_KEPT = 1000  # endings kept for inspection
+
+
+class Visit(Exchange[Upgrade]):
+    """One client at a server of ours.
+
+    Args: begun: told of the visit as soon as there is a connection.
+    Attributes: gone: done when there is none any more.
+    """
+
+    def __init__(self, talk: Conversation[Upgrade], begun: Callable[[Visit], None]) -> None:
+        super().__init__(talk)
+        self._begun = begun
+        self.gone = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, and say so."""
+        super().connection_made(transport)
+        self._begun(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, and say so."""
+        super().connection_lost(exc)
+        self.gone.set()
+
+
+class Server:
+    """A server that listens.
+
+    Attributes:
+        host, port: where.
+        endings: how the latest visits ended.
+        troubles: what broke the latest visits off: a client may do what it likes, nothing of it
+            is printed.
+    """
+
+    def __init__(self, talk: Callable[[], Conversation[Upgrade]], deadline: float) -> None:
+        self._talk, self._deadline = talk, deadline
+        self._visits: set[asyncio.Task[None]] = set()
+        self.host, self.port = "", 0
+        self.endings: deque[Upgrade] = deque(maxlen=_KEPT)
+        self.troubles: deque[Exception] = deque(maxlen=_KEPT)
+
+    async def open(self, host: str, port: int) -> None:
+        """Begin to listen.
+
+        Raises: NotLoopback; Unresolved; OSError.
+        """
+        self._server = await listen(lambda: Visit(self._talk(), self._welcome), host, port)
+        self.host, self.port = self._server.sockets[0].getsockname()[:2]
+
+    async def close(self) -> None:
+        """Stop listening, and close every connection."""
+        self._server.close()
+        for visit in self._visits:
+            visit.cancel()
+        await asyncio.gather(*self._visits, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def _welcome(self, visit: Visit) -> None:
+        task = asyncio.get_running_loop().create_task(self._attend(visit))
+        self._visits.add(task)
+        task.add_done_callback(self._visits.discard)
+
+    async def _attend(self, visit: Visit) -> None:
+        try:
+            async with asyncio.timeout(self._deadline):
+                self.endings.append(await visit.finished)
+                visit.close()
+                await visit.gone.wait()
+        except Exception as error:  # noqa: BLE001  # whatever a client does, the server goes on
+            self.troubles.append(error)
+        finally:
+            visit.abort()
+            await visit.gone.wait()
+
+
+@asynccontextmanager
+async def serve(
+    protocol: str,
+    context: ssl.SSLContext,
+    *,
+    implicit: bool = False,
+    offer: bool = True,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    deadline: float = DEADLINE,
+) -> AsyncIterator[Server]:
+    """Serve `protocol` while the block lasts.
+
+    Args:
+        context: the server's TLS.
+        implicit: TLS comes before the first word.
+        offer: offer TLS, and grant it; without, the request is refused.
+        port: 0 is any that is free.
+    Raises: NotLoopback; Unresolved; OSError.
+    """
+    dialog, serving = REGISTRY[protocol].server, Serving(offer=offer)
+
+    def talk() -> Conversation[Upgrade]:
+        return Conversation(
+            lambda wire: dialog(wire, serving),
+            lambda: Tunnel(context, None, server_side=True),
+            side=Side.SERVER,
+            implicit=implicit,
+        )
+
+    server = Server(talk, deadline)
+    await server.open(host, port)
+    try:
+        yield server
+    finally:
+        await server.close()

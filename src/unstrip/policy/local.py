@@ -1,0 +1,96 @@
+"""The operator's own table: which destinations must be protected, and how well.
+
+It plays the role of Exim's hosts_require_tls, for every protocol:
+
+    [[rule]]
+    host = "*.example.org"        # a name, or "*." and a domain for everything below it, or "*"
+    require = "verify"            # may, encrypt or verify
+    port = 25                     # only for this port (optional)
+    protocol = "smtp"             # only for this protocol (optional)
+    pin = ["sha256:6f2c..."]      # only these public keys (optional, with "verify")
+
+Of the rules that fit, the first one counts.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Literal
+
+import msgspec
+
+from unstrip.policy.values import Level, Policy
+
+SOURCE = "local"
+_PIN = re.compile(r"sha256:([0-9a-fA-F]{64})")
+
+
+class BadTable(ValueError):
+    """The table cannot be used; the message names the rule and the key."""
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One rule of the table, as written."""
+
+    host: str
+    require: Literal["may", "encrypt", "verify"]
+    port: int | None = None
+    protocol: str | None = None
+    pin: tuple[str, ...] = ()
+
+    def fits(self, host: str, port: int, protocol: str) -> bool:
+        """Tell whether the rule is about this destination."""
+        return (
+            _host_fits(self.host, host)
+            and self.port in (None, port)
+            and self.protocol in (None, protocol)
+        )
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole table, as written."""
+
+    rule: tuple[Rule, ...] = ()
+
+
+def parse(text: str) -> Table:
+    """Return the table in `text` (TOML).
+
+    Raises: BadTable: not TOML, an unknown key, a wrong value: all of it, since half a table
+        would protect half of what it was written for.
+    """
+    try:
+        table = msgspec.convert(tomllib.loads(text), Table)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadTable(str(error).replace("$.", "").replace("`", "'")) from error
+    for number, rule in enumerate(table.rule, 1):
+        _check(rule, number)
+    return table
+
+
+def opinion(table: Table, host: str, port: int, protocol: str) -> Policy | None:
+    """Return the table's opinion about one destination, None where no rule fits."""
+    for number, rule in enumerate(table.rule, 1):
+        if rule.fits(host, port, protocol):
+            pins = tuple(pin.removeprefix("sha256:").lower() for pin in rule.pin)
+            text = f"rule {number}: {rule.host} require {rule.require}"
+            return Policy(SOURCE, Level(rule.require), text, pins)
+    return None
+
+
+def _host_fits(pattern: str, host: str) -> bool:
+    pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
+    if pattern == "*":
+        return True
+    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
+
+
+def _check(rule: Rule, number: int) -> None:
+    if "*" in rule.host.removeprefix("*.") and rule.host != "*":
+        raise BadTable(f"rule {number}: host: '{rule.host}': a star may only be the first label")
+    for pin in rule.pin:
+        if not _PIN.fullmatch(pin):
+            raise BadTable(f"rule {number}: pin: '{pin}' is not 'sha256:' and 64 hex digits")
+    if rule.pin and rule.require != "verify":
+        raise BadTable(f"rule {number}: pin: only goes with require = 'verify'")

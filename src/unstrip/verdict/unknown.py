@@ -1,0 +1,47 @@
+"""Rules for what never came as far as the upgrade: then nothing can be said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from unstrip.escaping import printable
+from unstrip.verdict.case import Case, proofs
+from unstrip.verdict.values import Code, Finding
+from unstrip.wire import Outcome, Trouble
+
+_NAMED = {
+    Trouble.UNRESOLVED: Code.NAME_UNRESOLVED,
+    Trouble.UNREACHABLE: Code.UNREACHABLE,
+    Trouble.DEADLINE: Code.DEADLINE_PASSED,
+    Trouble.RESET: Code.CONNECTION_RESET,
+    Trouble.ENDED: Code.CONNECTION_CLOSED,
+    Trouble.TOO_LONG: Code.ENDLESS_ANSWER,
+    Trouble.BROKEN: Code.NOT_THE_PROTOCOL,
+}
+
+
+def busy(case: Case) -> Iterator[Finding]:
+    """421 and its like: come back later is not "no TLS"."""
+    if case.upgrade.outcome is Outcome.BUSY:
+        words = f"the server asks to come back later: {printable(case.upgrade.said)}"
+        yield Finding(
+            Code.RATE_LIMITED, 0.9, words, proof=proofs(case.evidence, case.upgrade.said.encode())
+        )
+
+
+def no_service(case: Case) -> Iterator[Finding]:
+    """The greeting was a refusal."""
+    if case.upgrade.outcome is Outcome.UNAVAILABLE:
+        words = f"the server gives no service: {printable(case.upgrade.said)}"
+        yield Finding(Code.SERVICE_REFUSED, 0.9, words)
+
+
+def broken_off(case: Case) -> Iterator[Finding]:
+    """The attempt ended before anything could be seen; the sentence says where and why."""
+    failure = case.evidence.failure
+    if failure is not None and failure.trouble in _NAMED:
+        where = f" (at {case.evidence.where})" if case.evidence.where else ""
+        yield Finding(_NAMED[failure.trouble], 0.9, f"{failure.words}{where}")
+
+
+RULES = (busy, no_service, broken_off)

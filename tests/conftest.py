@@ -1,0 +1,56 @@
+"""What all tests share: how hard Hypothesis tries, and certificates to speak TLS with."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+from hypothesis import HealthCheck, settings
+
+from unstrip.certificates import Anchors
+from unstrip.io.trust import anchors, client_context
+from unstrip.tunnel import Tunnel
+
+SERVER = "mx.example.org"  # the name that the certificates of these tests are for
+
+_SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("default", max_examples=60, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("fuzz", max_examples=5000, deadline=None, suppress_health_check=_SLOW)
+settings.load_profile("default")
+
+
+@dataclass(frozen=True, slots=True)
+class Pki:
+    """A CA of our own, a server's context with a certificate of it, and those who trust it."""
+
+    ca: trustme.CA
+    ca_file: Path
+    server: ssl.SSLContext
+    roots: Anchors
+
+    def client_end(self, name: str = SERVER, alpn: str | None = None) -> Tunnel:
+        """Our end of TLS, as a session makes it."""
+        return Tunnel(client_context(alpn), name)
+
+    def server_end(self) -> Tunnel:
+        """The server's end of TLS."""
+        return Tunnel(self.server, None, server_side=True)
+
+    def server_context(self, *names: str) -> ssl.SSLContext:
+        """A fresh context for a server, with a certificate for these names."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.ca.issue_cert(*names or (SERVER,)).configure_cert(context)
+        return context
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    ca = trustme.CA()
+    ca_file = tmp_path_factory.mktemp("pki") / "ca.pem"
+    ca.cert_pem.write_to_path(str(ca_file))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert(SERVER, "localhost", "127.0.0.1", "::1").configure_cert(server)
+    return Pki(ca, ca_file, server, anchors(ca_file))

@@ -1,0 +1,1 @@
+"""Tests of the edges: both drivers, against real sockets."""
