@@ -10,6 +10,7 @@ import pytest
 import trustme
 from hypothesis import HealthCheck, settings
 
+from unstrip.bundled import BundledTunnel
 from unstrip.certificates import Anchors
 from unstrip.io.trust import anchors, client_context
 from unstrip.tunnel import Tunnel
@@ -33,7 +34,7 @@ class Pki:
 
     def client_end(self, name: str = SERVER, alpn: str | None = None) -> Tunnel:
         """Our end of TLS, as a session makes it."""
-        return Tunnel(client_context(alpn), name)
+        return BundledTunnel(client_context(self.roots.source), name, alpn)
 
     def server_end(self) -> Tunnel:
         """The server's end of TLS."""

@@ -16,6 +16,7 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class WebPki:
     Attributes:
         name: the reference identifier it was checked for: the name the user gave.
         faults: what is wrong with it, most telling first; empty when it is valid.
-        words: the verifier's own sentence about the path, "" when that is valid.
+        words: what OpenSSL said of the path, "" when that is valid.
     """
 
     name: str
@@ -95,15 +96,27 @@ class Certificate:
     weak: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """Whom a certificate is for (RFC 9525, 6.1): DNS-IDs and IP-IDs."""
+
+    dns_names: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+
 class Anchors:
-    """The trusted roots: an OpenSSL store, made at the edge (`io.trust`), used here."""
+    """The trusted roots: an OpenSSL store, made at the edge (`io.trust`), used here.
 
-    def __init__(self, store: X509Store) -> None:
-        self.store = store
+    Attributes: store: for paths judged here; source: the PEM file they came from.
+    """
+
+    def __init__(self, store: X509Store, source: str = "") -> None:
+        self.store, self.source = store, source
 
 
+@lru_cache(maxsize=256)
 def read(der: bytes) -> Certificate:
-    """Return the facts of one certificate.
+    """Return the facts of one certificate; issuers are met again and again, so some are kept.
 
     Raises: Unreadable: it is none; whatever the peer sent, no other error escapes.
     """
@@ -111,13 +124,17 @@ def read(der: bytes) -> Certificate:
 
     try:
         return _facts(x509.load_der_x509_certificate(der))
-    except (ValueError, TypeError, OverflowError, x509.InvalidVersion) as error:
-        raise Unreadable(f"not a certificate: {error}") from error
     except Exception as error:  # the library's own errors have no common base
         raise Unreadable(f"not a certificate: {type(error).__name__}: {error}") from error
 
 
-def webpki(chain: tuple[bytes, ...], name: str, anchors: Anchors, at: datetime) -> WebPki:
+def webpki(
+    chain: tuple[bytes, ...],
+    name: str,
+    anchors: Anchors,
+    at: datetime,
+    known: tuple[int, ...] | None = None,
+) -> WebPki:
     """Return what the WebPKI says of `chain` for `name`.
 
     Args:
@@ -125,16 +142,34 @@ def webpki(chain: tuple[bytes, ...], name: str, anchors: Anchors, at: datetime) 
         name: the configured host name or address (RFC 9525, 2): never one the peer told us.
         anchors: the trusted roots.
         at: the time to judge for, with time zone.
+        known: what the TLS engine found wrong with the path (X509_V_ERR numbers), if it looked.
     """
     try:
         leaf = read(chain[0])
     except (Unreadable, IndexError) as error:
         return WebPki(name, (Fault.UNREADABLE,), str(error))
-    path_fault, words = _path_fault(chain, anchors, at)
-    return WebPki(name, tuple(dict.fromkeys([*path_fault, *_leaf_faults(leaf, name, at)])), words)
+    if known is None:
+        known = path_faults(chain, anchors, at)
+    path = [_OPENSSL_FAULTS.get(number, Fault.INVALID) for number in known]
+    words = f"OpenSSL's X509_V_ERR {', '.join(map(str, known))}" if known else ""
+    return WebPki(name, tuple(dict.fromkeys([*path, *_leaf_faults(leaf, name, at)])), words)
 
 
-def matches(certificate: Certificate, name: str) -> bool:
+def identifiers(der: bytes) -> Identifiers:
+    """Return whom one certificate is for, without looking at the rest of it.
+
+    Raises: Unreadable: it is none.
+    """
+    from cryptography import x509
+
+    try:
+        extensions = x509.load_der_x509_certificate(der).extensions
+        return Identifiers(*_alternative_names(extensions))
+    except Exception as error:  # the library's own errors have no common base
+        raise Unreadable(f"not a certificate: {type(error).__name__}: {error}") from error
+
+
+def matches(certificate: Certificate | Identifiers, name: str) -> bool:
     """Tell whether the certificate is for `name` (RFC 9525, 6.3).
 
     DNS-IDs only, a wildcard only as the whole left-most label and for exactly one label; an
@@ -166,10 +201,11 @@ def _leaf_faults(leaf: Certificate, name: str, at: datetime) -> list[Fault]:
     return [fault for fault, found in faults.items() if found]
 
 
-def _path_fault(
-    chain: tuple[bytes, ...], anchors: Anchors, at: datetime
-) -> tuple[list[Fault], str]:
-    """Build the path to a root with OpenSSL; return what it found first, and its words."""
+def path_faults(chain: tuple[bytes, ...], anchors: Anchors, at: datetime) -> tuple[int, ...]:
+    """Build the path to a root with OpenSSL; return what it found first, as X509_V_ERR numbers.
+
+    For chains that no TLS engine has judged; the time is set on the store, so it is its own.
+    """
     from OpenSSL import crypto
 
     anchors.store.set_time(at)
@@ -177,12 +213,13 @@ def _path_fault(
         leaf, *others = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
         crypto.X509StoreContext(anchors.store, leaf, others).verify_certificate()
     except crypto.X509StoreContextError as error:
-        return [_OPENSSL_FAULTS.get(error.errors[0], Fault.INVALID)], str(error)
-    except crypto.Error as error:
-        return [Fault.UNREADABLE], f"not a certificate: {error}"
-    return [], ""
+        return (int(error.errors[0]),)
+    except crypto.Error:
+        return (_UNSPECIFIED,)
+    return ()
 
 
+_UNSPECIFIED = 1  # X509_V_ERR_UNSPECIFIED
 _OPENSSL_FAULTS = {  # X509_STORE_CTX_get_error(3)
     2: Fault.UNTRUSTED,  # unable to get issuer certificate
     9: Fault.NOT_YET_VALID,
@@ -191,7 +228,11 @@ _OPENSSL_FAULTS = {  # X509_STORE_CTX_get_error(3)
     19: Fault.UNTRUSTED,  # self-signed certificate in certificate chain
     20: Fault.UNTRUSTED,  # unable to get local issuer certificate
     21: Fault.UNTRUSTED,  # unable to verify the first certificate
+    26: Fault.WRONG_PURPOSE,
     27: Fault.UNTRUSTED,
+    66: Fault.WEAK,  # end-entity key too small
+    67: Fault.WEAK,  # CA key too small
+    68: Fault.WEAK,  # CA signature digest too weak
 }
 
 
@@ -206,14 +247,15 @@ def _dns_match(pattern: str, name: str) -> bool:
 def _facts(certificate: x509.Certificate) -> Certificate:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    public = certificate.public_key()
+    public, extensions = certificate.public_key(), certificate.extensions
     info = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    dns_names, addresses = _alternative_names(certificate)
+    subject, issuer = certificate.subject, certificate.issuer
+    dns_names, addresses = _alternative_names(extensions)
     key, weak_key = _key_words(public)
     hashed = certificate.signature_hash_algorithm
     return Certificate(
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
+        subject=subject.rfc4514_string(),
+        issuer=issuer.rfc4514_string(),
         dns_names=dns_names,
         addresses=addresses,
         not_before=certificate.not_valid_before_utc,
@@ -221,29 +263,29 @@ def _facts(certificate: x509.Certificate) -> Certificate:
         key=key,
         signature=hashed.name if hashed else "",
         spki=hashlib.sha256(info).hexdigest(),
-        server=_allows_servers(certificate),
-        self_signed=certificate.issuer == certificate.subject,
+        server=_allows_servers(extensions),
+        self_signed=issuer == subject,
         weak=weak_key or (hashed is not None and hashed.name in _WEAK_HASHES),
     )
 
 
-def _alternative_names(certificate: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _alternative_names(extensions: x509.Extensions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     from cryptography import x509
 
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return (), ()
     addresses = names.get_values_for_type(x509.IPAddress)
     return tuple(names.get_values_for_type(x509.DNSName)), tuple(str(a) for a in addresses)
 
 
-def _allows_servers(certificate: x509.Certificate) -> bool:
+def _allows_servers(extensions: x509.Extensions) -> bool:
     """RFC 5280, 4.2.1.12: without the extension every purpose is allowed."""
     from cryptography import x509
 
     try:
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return True
     anything = x509.oid.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE

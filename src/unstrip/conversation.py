@@ -19,11 +19,11 @@ from unstrip.handshake import Handshake
 from unstrip.transcript import Layer, Side, Transcript, Utterance
 from unstrip.tunnel import HandshakeFailed, Tunnel
 from unstrip.wire import (
+    RECEIVE,
     SECURE_OUTCOMES,
     Dialog,
     Effect,
     Ended,
-    Receive,
     Send,
     StartTLS,
     Upgrade,
@@ -179,7 +179,7 @@ class Conversation(Generic[T]):
                 return
             if self._hung_up:
                 raise Ended("connection closed in the TLS handshake")
-            yield Receive()
+            yield RECEIVE
 
     def _send_records(self, tunnel: Tunnel) -> Iterator[Effect]:
         if records := tunnel.outgoing():

@@ -22,14 +22,13 @@ def line(wire: Wire, limit: int = LINE_LIMIT) -> Dialog[bytes]:
         ProtocolError: a bare LF or CR (RFC 5321, 2.3.8), or a NUL: two readers would disagree
             on where the line ends.
     """
-    while (end := wire.find(b"\n")) < 0:
+    while (text := wire.through(b"\n")) is None:
         yield from wire.more(limit)
-    text = wire.take(end + 1)
     if len(text) > limit:
         raise TooLong(f"more than {limit} bytes: {excerpt(text)}")
     if text[-2:] != b"\r\n":
         raise ProtocolError(f"a line ended by a bare LF: {excerpt(text)}")
-    if b"\r" in text[:-2] or b"\0" in text:
+    if text.find(b"\r") != len(text) - 2 or b"\0" in text:
         raise ProtocolError(f"a bare CR or NUL in a line: {excerpt(text)}")
     return text[:-2]
 

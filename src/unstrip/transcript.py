@@ -6,8 +6,9 @@ Nothing is redacted, because nothing secret may be said before TLS (requirement 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 
 class Side(Enum):
@@ -30,8 +31,7 @@ class Layer(Enum):
     SECURE = "secure"  # TLS: these are the words inside
 
 
-@dataclass(frozen=True, slots=True)
-class Utterance:
+class Utterance(msgspec.Struct, frozen=True, gc=False):
     """One segment, as it was sent or as it arrived.
 
     Attributes:

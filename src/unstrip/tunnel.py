@@ -49,6 +49,9 @@ class Tunnel:
         self._engine = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_side, server_hostname=server_name
         )
+        self._begin(server_name)
+
+    def _begin(self, server_name: str | None) -> None:
         self._server_name = server_name
         self._flight = bytearray()
         self.ready = False
@@ -56,12 +59,15 @@ class Tunnel:
 
     def hear(self, ciphertext: bytes) -> None:
         """Take bytes from the network, or b"" when the peer hung up."""
-        if not ciphertext:
-            self._incoming.write_eof()
-            return
         if not self.ready and len(self._flight) < _FLIGHT:
             self._flight += ciphertext
-        self._incoming.write(ciphertext)
+        self._feed(ciphertext)
+
+    def _feed(self, ciphertext: bytes) -> None:
+        if ciphertext:
+            self._incoming.write(ciphertext)
+        else:
+            self._incoming.write_eof()
 
     def shake(self) -> bool:
         """Go on with the handshake as far as what was heard allows; True once it is done.
@@ -117,8 +123,7 @@ class Tunnel:
         cipher = self._engine.cipher()
         version = self._engine.version() or ""
         suite = cipher[0] if cipher else ""
-        group = key_exchange_group(bytes(self._flight))
-        self._flight.clear()
+        group = key_exchange_group(self._first_flight())
         return Handshake(
             version=version,
             cipher=suite,
@@ -129,11 +134,24 @@ class Tunnel:
             chain=_peer_chain(self._engine),
         )
 
+    @property
+    def path_faults(self) -> tuple[int, ...] | None:
+        """What the engine found wrong with the path to a root; None where it was not asked to."""
+        return None
+
+    def _first_flight(self) -> bytes:
+        return bytes(self._flight)
+
     def _words(self, error: ssl.SSLError) -> str:
         reason = (error.reason or str(error)).lower().replace("_", " ")
-        if self._flight and self._flight[0] not in (0x15, 0x16):  # RFC 8446, 5.1: alert, handshake
-            return f"TLS failed: {reason}; the peer said {excerpt(bytes(self._flight))}"
-        return f"TLS failed: {reason}"
+        return words_for(reason, self._first_flight())
+
+
+def words_for(reason: str, flight: bytes) -> str:
+    """Return a sentence on why TLS failed; what the peer said, if that is no TLS, is in it."""
+    if flight and flight[0] not in (0x15, 0x16):  # RFC 8446, 5.1: alert, handshake
+        return f"TLS failed: {reason}; the peer said {excerpt(flight)}"
+    return f"TLS failed: {reason}"
 
 
 def _peer_chain(engine: ssl.SSLObject) -> tuple[bytes, ...]:

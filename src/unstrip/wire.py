@@ -102,6 +102,9 @@ class Receive:
     """The dialog cannot go on until the peer has said more."""
 
 
+RECEIVE = Receive()
+
+
 @dataclass(frozen=True, slots=True)
 class Settle:
     """Listen for a while: go on as soon as the peer speaks, or when the time is over.
@@ -313,9 +316,14 @@ class Wire:
 
     # For framing
 
-    def find(self, ending: bytes) -> int:
-        """Return the index of `ending` in what waits to be read, or -1."""
-        return self._inbox.find(ending)
+    def through(self, ending: bytes) -> bytes | None:
+        """Remove and return what waits up to and with `ending`, None if that has not come."""
+        end = self._inbox.find(ending) + len(ending)
+        if end < len(ending):
+            return None
+        taken = bytes(self._inbox[:end])
+        del self._inbox[:end]
+        return taken
 
     def take(self, count: int) -> bytes:
         """Remove and return the first `count` bytes of what waits to be read."""
@@ -338,7 +346,7 @@ class Wire:
             raise TooLong(f"more than {limit} bytes: {excerpt(self._inbox)}")
         if self._heard_in_clear > CLEAR_BUDGET:
             raise TooLong(f"more than {CLEAR_BUDGET} bytes before TLS: {excerpt(self._inbox)}")
-        yield Receive()
+        yield RECEIVE
 
     # For conversations
 

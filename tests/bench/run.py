@@ -42,7 +42,7 @@ from native import (
     two_cores,
 )
 
-TARGET = 0.82  # of C's dialogs per CPU second: what a scanner written in C reaches
+TARGETS = {"python bare": 0.90, "python evidence": 0.75}  # of C's dialogs per CPU second
 HELP_RUNS = 11
 HELP_LIMIT = 150.0  # CPU milliseconds
 CHECK_TARGETS = 1000
@@ -187,7 +187,7 @@ def witnessed(client: Client, port: int) -> Result:
 
 
 def _seen_since(before: Tally, port: int, dialogs: int) -> Tally:
-    """What the server saw, with a moment's patience for a client that does not wait for 221."""
+    """What the server saw, with a moment's patience: no client waits for 221."""
     deadline = monotonic() + SETTLING
     while True:
         seen = tally(port).since(before)
@@ -215,7 +215,7 @@ def _standing(name: str, results: list[Result], yardstick: list[Result]) -> Stan
         ratio=ratio,
         lowest=min(ratios),
         highest=max(ratios),
-        verdict=MET if ratio >= TARGET else BELOW,
+        verdict=MET if ratio >= TARGETS.get(name, 0.0) else BELOW,
     )
 
 
@@ -277,20 +277,32 @@ def command_line_figures(bench: Bench, directory: Path, report: Report) -> None:
 # ---- saying it ----
 
 
-def method(load: Load, report: Report) -> str:
+def method(load: Load) -> str:
     """What was done, in two lines."""
     cores = "on another core" if two_cores() else "on the same core, there is one"
     return (
         f"{load.rounds} x every client in turn: {load.dialogs:,} SMTP dialogs,"
         f" {load.concurrency:,} at once, each a full verified\nTLS 1.3 handshake (EC P-256, one"
-        f" intermediate), the server {cores}; medians; {_libraries(report)}"
+        f" intermediate), the server {cores}; medians"
     )
 
 
-def _libraries(report: Report) -> str:
-    """The TLS libraries that were raced: a ratio between two of them is not about languages."""
-    found = {results[0].library or ssl.OPENSSL_VERSION for results in report.rounds.values()}
-    return " against ".join(sorted(" ".join(name.split()[:2]) for name in found))
+def _library(results: Sequence[Result]) -> str:
+    """The TLS library a client ran on, name and version."""
+    return " ".join((results[0].library or ssl.OPENSSL_VERSION).split()[:2])
+
+
+def library_remarks(rounds: dict[str, list[Result]]) -> list[str]:
+    """The clients whose ratio is not about the language alone."""
+    if "C" not in rounds:
+        return []
+    yardstick = _library(rounds["C"])
+    others = {name: _library(results) for name, results in rounds.items()}
+    return [
+        f"{name} runs on {library}, C on {yardstick}: its ratio compares the libraries as well"
+        for name, library in others.items()
+        if library != yardstick
+    ]
 
 
 def race_table(rows: Sequence[Standing]) -> str:
@@ -310,7 +322,7 @@ def _race_row(row: Standing) -> tuple[str, ...]:
     )
     if row.name == "C":
         return (*measured, "", "", "")
-    return (*measured, f"{row.lowest:.2f}-{row.highest:.2f}", f"{TARGET:.2f}", row.verdict)
+    return (*measured, f"{row.lowest:.2f}-{row.highest:.2f}", f"{TARGETS[row.name]:.2f}", row.verdict)
 
 
 def figure_table(rows: Sequence[Figure]) -> str:
@@ -336,12 +348,13 @@ def _table_row(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def show(report: Report, load: Load) -> None:
     """Print the report."""
-    parts = [method(load, report)] if report.rounds else []
+    parts = [method(load)] if report.rounds else []
     if report.standings:
         parts.append(race_table(report.standings))
     if report.figures:
         parts.append(figure_table(report.figures))
-    remarks = [f"left out: {words}" for words in report.missing]
+    remarks = library_remarks(report.rounds)
+    remarks += [f"left out: {words}" for words in report.missing]
     remarks += [f"no figure: {words}" for words in report.broken]
     if remarks:
         parts.append("\n".join(remarks))

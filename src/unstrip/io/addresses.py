@@ -6,6 +6,7 @@ thread is left to its fate, and neither the caller nor the end of the process wa
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import threading
 from concurrent.futures import Future
@@ -21,11 +22,24 @@ def look_up(host: str, port: int) -> Future[list[str]]:
     The future raises Unresolved where there are none.
     """
     found: Future[list[str]] = Future()
+    if _literal(host):
+        found.set_result([host])
+        return found
     threading.Thread(target=_resolve, args=(host, port, found), daemon=True).start()
     return found
 
 
+def _literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _resolve(host: str, port: int, found: Future[list[str]]) -> None:
+    if not found.set_running_or_notify_cancel():  # nobody waits any more
+        return
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

@@ -9,6 +9,7 @@ the go-ahead and the switch.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
@@ -27,20 +28,23 @@ BACKLOG = 256 * 1024  # bytes that may wait for a slow reader before the peer is
 class Exchange(asyncio.Protocol, Generic[T]):
     """One conversation on one connection.
 
+    Args:
+        settle: seconds to listen where the dialog leaves that to the driver.
+        leave: close the connection as soon as the dialog is over.
+
     Attributes:
         finished: the dialog's result, or what ended it.
         talk: the conversation; when it is over, more may be said through it.
     """
 
-    def __init__(self, talk: Conversation[T], settle: float = 0.0) -> None:
+    def __init__(self, talk: Conversation[T], settle: float = 0.0, *, leave: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
-        self.talk, self.settle = talk, settle
+        self.talk, self.settle, self.leave = talk, settle, leave
         self.finished: asyncio.Future[T] = self._loop.create_future()
         self._transport: asyncio.Transport | None = None
         self._settling: asyncio.TimerHandle | None = None
         self._reader: asyncio.Future[None] | None = None
-        self._drained = asyncio.Event()
-        self._drained.set()
+        self._drained: asyncio.Future[None] | None = None
         self._lost: Exception | None = None
 
     # Callbacks of the transport
@@ -62,7 +66,7 @@ class Exchange(asyncio.Protocol, Generic[T]):
     def connection_lost(self, exc: Exception | None) -> None:
         """End what has not ended."""
         self._lost = exc
-        self._drained.set()
+        self.resume_writing()
         if exc is not None:
             self._fail(exc)
         elif not self.talk.wire.ended:
@@ -71,11 +75,13 @@ class Exchange(asyncio.Protocol, Generic[T]):
 
     def pause_writing(self) -> None:
         """Hold the writer up."""
-        self._drained.clear()
+        self._drained = self._loop.create_future()
 
     def resume_writing(self) -> None:
         """Let the writer go on."""
-        self._drained.set()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
 
     # For whoever goes on talking when the dialog is over
 
@@ -87,7 +93,8 @@ class Exchange(asyncio.Protocol, Generic[T]):
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the connection is closed")
         self._transport.write(self.talk.seal(data))
-        await self._drained.wait()
+        if self._drained is not None:
+            await self._drained
 
     async def receive(self, limit: int) -> bytes:
         """Return up to `limit` bytes, as soon as there are some; b"" when the peer hung up.
@@ -108,7 +115,7 @@ class Exchange(asyncio.Protocol, Generic[T]):
     def close(self) -> None:
         """Close TLS, if it stands, and the connection."""
         self._stop_settling()
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             if self.talk.tunnel is not None and self.talk.tunnel.ready:
                 self._transport.write(self.talk.tunnel.close())
             self._transport.close()
@@ -136,26 +143,36 @@ class Exchange(asyncio.Protocol, Generic[T]):
 
     def _go_on(self) -> None:
         """Do what the dialog wants done, up to where it has to wait."""
-        assert self._transport is not None
         self._stop_settling()
         if self.finished.done():
             return
+        said: list[bytes] = []
         try:
             for effect in self.talk:
-                if isinstance(effect, Send):
-                    self._transport.write(effect.data)
-                    continue
-                if isinstance(effect, Settle):
-                    seconds = self.settle if effect.seconds is None else effect.seconds
-                    if seconds <= 0:
-                        continue
+                if type(effect) is Send:
+                    said.append(effect.data)
+                elif type(effect) is not Settle:
+                    return
+                elif (seconds := self._seconds(effect)) > 0:
                     self._settling = self._loop.call_later(seconds, self._go_on)
-                return
+                    return
+            if self.leave and self.talk.tunnel is not None:
+                said.append(self.talk.tunnel.close())
         except Exception as error:  # noqa: BLE001  # whoever awaits the result gets it
             self._fail(error)
             return
-        if not self.finished.done():
-            self.finished.set_result(self.talk.result)
+        finally:
+            self._write(b"".join(said))
+        self.finished.set_result(self.talk.result)
+        if self.leave and self._transport is not None:
+            self._transport.close()
+
+    def _seconds(self, effect: Settle) -> float:
+        return self.settle if effect.seconds is None else effect.seconds
+
+    def _write(self, data: bytes) -> None:
+        if data and self._transport is not None:
+            self._transport.write(data)
 
     def _stop_settling(self) -> None:
         if self._settling is not None:
@@ -180,16 +197,17 @@ async def attend(endpoint: Endpoint, terms: Terms = Terms()) -> Evidence:
     """Hold one session and return what was seen; whatever goes wrong is in it."""
     session = Session(endpoint, terms)
     exchange: Exchange[Upgrade] | None = None
+    error: Exception | None = None
     try:
         async with asyncio.timeout(terms.timeout):
             exchange = await dial(session)
             await exchange.finished
-    except Exception as error:  # noqa: BLE001  # `failure` lets through what is none of its kinds
-        return session.evidence(_explained(error, session))
+    except Exception as failed:  # noqa: BLE001  # `failure` lets through what is none of its kinds
+        error = _explained(failed, session)
     finally:
         if exchange is not None:
             exchange.close()
-    return session.evidence()
+    return session.end(error)
 
 
 async def dial(session: Session) -> Exchange[Upgrade]:
@@ -205,7 +223,7 @@ async def dial(session: Session) -> Exchange[Upgrade]:
 
         def begin(address: str = address, started: float = started) -> Exchange[Upgrade]:
             session.reached(address, clock.elapsed() - started)
-            return Exchange(session.talk, session.settle)
+            return Exchange(session.talk, session.settle, leave=session.terms.leave)
 
         try:
             _, exchange = await loop.create_connection(begin, address, session.endpoint.port)
@@ -217,7 +235,11 @@ async def dial(session: Session) -> Exchange[Upgrade]:
 
 
 def run(main: Callable[[], Coroutine[Any, Any, R]]) -> R:
-    """Run a coroutine function, under uvloop where it is present."""
+    """Run a coroutine function, under uvloop where it is present.
+
+    What is loaded by now stays, so the garbage collector need not look at it at each round.
+    """
+    gc.freeze()
     try:
         import uvloop
     except ImportError:

@@ -42,15 +42,16 @@ def attend(endpoint: Endpoint, terms: Terms = Terms()) -> Evidence:
     """Hold one session and return what was seen; whatever goes wrong is in it."""
     session = Session(endpoint, terms)
     sock: socket.socket | None = None
+    error: Exception | None = None
     try:
         sock = dial(session)
         converse(session.talk, sock, session.clock, session.settle)
-    except Exception as error:  # noqa: BLE001  # `failure` lets through what is none of its kinds
-        return session.evidence(error)
+    except Exception as failed:  # noqa: BLE001  # `failure` lets through what is none of its kinds
+        error = failed
     finally:
         if sock is not None:
             sock.close()
-    return session.evidence()
+    return session.end(error)
 
 
 def dial(session: Session) -> socket.socket:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from unstrip.bundled import BundledTunnel
 from unstrip.certificates import Anchors, webpki
 from unstrip.conversation import Conversation
 from unstrip.evidence import Endpoint, Evidence, Failure
@@ -67,7 +68,7 @@ class Session:
         self._ask = replace(terms.ask, tag=secrets.token_hex(4))  # F-01: none that can be guessed
         self.talk = Conversation(
             self._dialog,
-            self._tunnel,
+            self._make_tunnel,
             implicit=endpoint.implicit,
             inspect=self._inspect,
             clock=self.clock.elapsed,
@@ -103,16 +104,25 @@ class Session:
             residue=error.residue if isinstance(error, Injected) else b"",
         )
 
+    def end(self, error: Exception | None = None) -> Evidence:
+        """Return what was seen, and let go of TLS: 40 KB that no collector need find."""
+        evidence = self.evidence(error)
+        del self.talk
+        return evidence
+
     def _dialog(self, wire: Wire) -> Dialog[Upgrade]:
         client = self._protocol.client(wire, self._ask)
         return _and_leave(client, self._protocol.farewell(wire)) if self.terms.leave else client
 
-    def _tunnel(self) -> Tunnel:
-        return Tunnel(client_context(self._protocol.ALPN), self.endpoint.reference)
+    def _make_tunnel(self) -> Tunnel:
+        context = client_context(self._roots.source)
+        self._tunnel = BundledTunnel(context, self.endpoint.reference, self._protocol.ALPN)
+        return self._tunnel
 
     def _inspect(self, found: Handshake) -> Handshake:
         now = datetime.now(UTC)
-        said = webpki(found.chain, self.endpoint.reference, self._roots, now)
+        known = self._tunnel.path_faults
+        said = webpki(found.chain, self.endpoint.reference, self._roots, now, known)
         annotated = replace(found, webpki=said)
         if self.terms.accept is not None:
             self.talk.handshake = annotated  # what is refused is evidence too

@@ -1,8 +1,8 @@
 """Which roots are trusted, and the TLS contexts: a handful for the whole process.
 
-A context costs 15 ms with the system's roots in it, so none is made per connection. Ours holds
-no roots at all: chains are judged after the handshake (see `certificates`), so that what failed
-is evidence too; the roots live in one OpenSSL store.
+A context costs 15 ms with the system's roots in it, so none is made per connection, and one does
+for every protocol. None ends a handshake because of a certificate: what fails is evidence too,
+and is refused before anything is said inside TLS.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import ssl
 from functools import cache
 from pathlib import Path
 
+from OpenSSL import SSL, crypto
+
+from unstrip import bundled
 from unstrip.certificates import Anchors
 
 
@@ -26,15 +29,13 @@ def anchors(ca_file: Path | None = None) -> Anchors:
     Args: ca_file: PEM; the system's roots, or SSL_CERT_FILE's, by default.
     Raises: NoRoots: there are none to be read; nothing would be trusted, so nothing is judged.
     """
-    from OpenSSL import crypto
-
     path = ca_file or _system_roots()
     store = crypto.X509Store()
     try:
         store.load_locations(str(path))
     except crypto.Error as error:
         raise NoRoots(f"no trusted roots can be read from {path}") from error
-    return Anchors(store)
+    return Anchors(store, str(path))
 
 
 def _system_roots() -> Path:
@@ -47,18 +48,9 @@ def _system_roots() -> Path:
 
 
 @cache
-def client_context(alpn: str | None = None) -> ssl.SSLContext:
-    """Return the context for our client side: TLS 1.2 at least (RFC 9325, 3.1.1; R11).
-
-    Args: alpn: the application protocol to name (RFC 7301), against cross-protocol attacks.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # judged after the handshake, by `certificates.webpki`
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if alpn is not None:
-        context.set_alpn_protocols([alpn])
-    return context
+def client_context(source: str) -> SSL.Context:
+    """Return our client side's context for the roots that `anchors` read from `source`."""
+    return bundled.client_context(source)
 
 
 def server_context(chain: Path, key: Path) -> ssl.SSLContext:

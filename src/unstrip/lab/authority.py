@@ -90,7 +90,7 @@ def self_signed(name: str) -> ssl.SSLContext:
 def impersonator() -> ssl.SSLContext:
     """Return a context that is self-signed for whatever name the client asks for by SNI."""
     context = self_signed("localhost")
-    context.sni_callback = _impersonate  # type: ignore[assignment]  # None, or an alert's number
+    context.sni_callback = _impersonate
     return context
 
 

@@ -6,6 +6,7 @@ Both ends of TLS are our own `Tunnel`: bytes in, bytes out, no stream is ever sw
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
@@ -31,6 +32,16 @@ class Note(Protocol):
 
     def __call__(self, leg: Leg, data: bytes, *, inside: bool) -> None:
         """Keep it."""
+
+
+def careless_context(alpn: str | None = None) -> ssl.SSLContext:
+    """Return a client's context that takes any certificate: the box has nothing to lose."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if alpn is not None:
+        context.set_alpn_protocols([alpn])
+    return context
 
 
 async def intercept(client: Secured, server: Secured, note: Note) -> None:

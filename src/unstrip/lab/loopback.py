@@ -30,6 +30,11 @@ def require_loopback(host: str) -> list[str]:
     return _checked(host, look_up(host, 0).result())
 
 
+async def loopback_addresses(host: str) -> list[str]:
+    """Return what `require_loopback` does, without holding the event loop up."""
+    return _checked(host, await asyncio.wrap_future(look_up(host, 0)))
+
+
 async def listen(
     factory: Callable[[], asyncio.BaseProtocol], host: str, port: int
 ) -> asyncio.Server:
@@ -37,7 +42,7 @@ async def listen(
 
     Raises: NotLoopback; Unresolved; OSError.
     """
-    address, *_ = await _addresses(host)
+    address, *_ = await loopback_addresses(host)
     return await asyncio.get_running_loop().create_server(factory, address, port)
 
 
@@ -47,16 +52,12 @@ async def dial(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.Stre
     Raises: NotLoopback; Unresolved; OSError: the last address's error.
     """
     error: OSError = OSError("no address to connect to")
-    for address in await _addresses(host):
+    for address in await loopback_addresses(host):
         try:
             return await asyncio.open_connection(address, port, limit=WAITING)
         except OSError as failed:
             error = failed
     raise error
-
-
-async def _addresses(host: str) -> list[str]:
-    return _checked(host, await asyncio.wrap_future(look_up(host, 0)))
 
 
 def _checked(host: str, addresses: list[str]) -> list[str]:

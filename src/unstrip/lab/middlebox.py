@@ -15,7 +15,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from unstrip.lab.crossings import Crossing, Crossings
-from unstrip.lab.loopback import WAITING, listen
+from unstrip.lab.loopback import WAITING, loopback_addresses
+from unstrip.lab.loopback import listen as listen_on
 from unstrip.lab.passage import Address, Passage, Route
 from unstrip.lab.speech import Dialect, dialect
 from unstrip.lab.trick import Trick
@@ -46,13 +47,16 @@ class Middlebox:
         trick: type[Trick],
         dialect: Dialect,
         route: Route,
-        limits: tuple[float, int] = (DEADLINE, MOST),
+        *,
+        deadline: float = DEADLINE,
+        most: int = MOST,
         watch: Callable[[Crossing], None] | None = None,
     ) -> None:
         self.trick = trick
         self._dialect, self._route = dialect, route
-        self._deadline, self._most = limits
+        self._deadline, self._most = deadline, most
         self._passages: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.get_running_loop().create_future()
         self.host, self.port = "", 0
         self.clients = 0
         self.crossings = Crossings(watch)
@@ -63,22 +67,21 @@ class Middlebox:
 
         Raises: NotLoopback; Unresolved; OSError.
         """
-        self._server = await listen(self._protocol, host, port)
+        self._server = await listen_on(self._protocol, host, port)
         self.host, self.port = self._server.sockets[0].getsockname()[:2]
 
     async def close(self) -> None:
         """Stop listening, and close every connection."""
         self._server.close()
-        for passage in self._passages:
-            passage.cancel()
-        await asyncio.gather(*self._passages, return_exceptions=True)
+        self._closing.set_result(None)
+        await asyncio.gather(*self._passages)
         await self._server.wait_closed()
 
     def _protocol(self) -> asyncio.StreamReaderProtocol:
         return asyncio.StreamReaderProtocol(asyncio.StreamReader(limit=WAITING), self._welcome)
 
     def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._passages) >= self._most:
+        if len(self._passages) >= self._most or self._closing.done():
             writer.transport.abort()
             return
         self.clients += 1
@@ -89,13 +92,17 @@ class Middlebox:
         task.add_done_callback(self._passages.discard)
 
     async def _attend(self, passage: Passage) -> None:
-        try:
-            async with asyncio.timeout(self._deadline):
-                await passage.run()
-        except Exception as error:  # noqa: BLE001  # whatever a peer does, the box goes on
+        """Let it run until it ends, its time is over, or the middlebox closes."""
+        run = asyncio.get_running_loop().create_task(passage.run())
+        ends: list[asyncio.Future[None]] = [run, self._closing]
+        await asyncio.wait(ends, timeout=self._deadline, return_when=asyncio.FIRST_COMPLETED)
+        if not (run.done() or self._closing.done()):
+            self.troubles.append(TimeoutError(f"{self._deadline:g} seconds are over"))
+        run.cancel()
+        (error,) = await asyncio.gather(run, return_exceptions=True)
+        if isinstance(error, Exception):  # whatever a peer does, the box goes on
             self.troubles.append(error)
-        finally:
-            await passage.close()
+        await passage.close()
 
 
 @asynccontextmanager
@@ -129,8 +136,12 @@ async def middlebox(
         raise Unstageable(f"{kind.NAME} is not a trick on {protocol}")
     if kind.SPLICES and implicit_upstream is None:
         raise Unstageable(f"{kind.NAME} needs the server's implicit-TLS port as well")
+    for address in (upstream, implicit_upstream):
+        if address is not None:
+            await loopback_addresses(address[0])  # and once more whenever it is dialled
     route = Route(upstream, implicit_upstream)
-    box = Middlebox(kind, dialect(protocol, naive=naive), route, (deadline, most), watch)
+    words = dialect(protocol, naive=naive)
+    box = Middlebox(kind, words, route, deadline=deadline, most=most, watch=watch)
     await box.open(*listen)
     try:
         yield box

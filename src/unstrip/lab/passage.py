@@ -7,18 +7,15 @@ out. Once TLS begins, each direction is passed on by itself.
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from unstrip.io.trust import client_context
 from unstrip.lab.crossings import Crossings, Leg
-from unstrip.lab.interception import intercept
-from unstrip.lab.loopback import WAITING, dial
+from unstrip.lab.end import End, Streams
+from unstrip.lab.interception import careless_context, intercept
+from unstrip.lab.loopback import dial
 from unstrip.lab.speech import Command, Ear, Topic
 from unstrip.lab.trick import (
     Actions,
@@ -37,90 +34,6 @@ from unstrip.protocols import REGISTRY
 from unstrip.tunnel import Tunnel
 
 Address: TypeAlias = tuple[str, int]
-_PARTING = 1.0  # seconds for what was written last to leave
-_RST_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time at all
-
-
-class End:
-    """One end of a passage: the connection to the client, or the one to the server.
-
-    Args: heard, sent: told of each segment that crosses.
-    Attributes: ear: cuts what is heard; ended: nothing more will be.
-    """
-
-    def __init__(
-        self,
-        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        ear: Ear,
-        heard: Callable[[bytes], None],
-        sent: Callable[[bytes], None],
-    ) -> None:
-        self._reader, self._writer = streams
-        self.ear = ear
-        self._heard, self._sent = heard, sent
-        self._next: asyncio.Task[bytes] | None = None
-        self.ended = False
-
-    def listen(self) -> asyncio.Task[bytes]:
-        """Return the task that is done when there is more to catch."""
-        if self._next is None:
-            self._next = asyncio.get_running_loop().create_task(self._read())
-        return self._next
-
-    def catch(self) -> None:
-        """Put what has come, if anything has, into the ear."""
-        if self._next is not None and self._next.done():
-            data = self._next.result()
-            self._next = None
-            self.ended = not data
-            self._heard(data)
-            self.ear.hear(data)
-
-    async def read(self) -> bytes:
-        """Return what comes next, whatever it is; b"" when the peer hung up."""
-        if not self.ended:
-            await asyncio.wait([self.listen()])
-            self.catch()
-        return self.ear.rest()
-
-    async def write(self, data: bytes) -> None:
-        """Send one segment.
-
-        Raises: ConnectionError: there is nobody to hear it.
-        """
-        if data:
-            self._sent(data)
-            self._writer.write(data)
-            await self._writer.drain()
-            await asyncio.sleep(0)  # uvloop joins what is written in one turn of the loop
-
-    def hang_up(self) -> None:
-        """Say that nothing more will come, and go on listening."""
-        if not self._writer.is_closing():
-            self._writer.write_eof()
-
-    def reset(self) -> None:
-        """Tear the connection down, with RST."""
-        if not self._writer.is_closing():
-            sock = self._writer.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
-        self._writer.transport.abort()
-
-    async def close(self) -> None:
-        """Close the connection; what was written last may still leave, if it does so soon."""
-        if self._next is not None:
-            self._next.cancel()
-        self._writer.close()
-        with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(_PARTING):
-                await self._writer.wait_closed()
-        self._writer.transport.abort()
-
-    async def _read(self) -> bytes:
-        try:
-            return await self._reader.read(WAITING)
-        except ConnectionError:
-            return b""  # torn down or hung up: nothing more will come
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +57,7 @@ class Passage:
         crossings: keeps what crosses.
     """
 
-    def __init__(
-        self,
-        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        route: Route,
-        trick: Trick,
-        crossings: Crossings,
-    ) -> None:
+    def __init__(self, streams: Streams, route: Route, trick: Trick, crossings: Crossings) -> None:
         self._route, self._trick = route, trick
         self._note = partial(crossings.note, trick.nth)
         self._client = self._end(streams, Leg.FROM_CLIENT, Leg.TO_CLIENT)
@@ -170,7 +77,7 @@ class Passage:
             case Intercept(context):
                 pose = Tunnel(context, None, server_side=True)
                 alpn = REGISTRY[self._trick.dialect.protocol].ALPN
-                visit = Tunnel(client_context(alpn), self._route.server[0])
+                visit = Tunnel(careless_context(alpn), self._route.server[0])
                 await intercept((self._client, pose), (server, visit), self._note)
             case Splice(hello):
                 await _relay(self._client, await self._leave_for_implicit(server), hello)
@@ -213,10 +120,10 @@ class Passage:
 
     def _reactions(self, server: End) -> Iterator[Actions]:
         """Yield what the trick makes of each message that is whole by now."""
-        yield from self._to_client(self._client)
-        yield from self._to_server(server)
+        yield from self._of_client(self._client)
+        yield from self._of_server(server)
 
-    def _to_client(self, client: End) -> Iterator[Actions]:
+    def _of_client(self, client: End) -> Iterator[Actions]:
         while (data := client.ear.next()) is not None:
             self._asked = self._trick.dialect.read_command(data)
             yield self._trick.client_says(self._asked)
@@ -225,7 +132,7 @@ class Passage:
         elif client.ended:
             yield iter([ToServer(client.ear.rest())])
 
-    def _to_server(self, server: End) -> Iterator[Actions]:
+    def _of_server(self, server: End) -> Iterator[Actions]:
         dialect = self._trick.dialect
         listing = self._asked is not None and self._asked.topic is Topic.LISTING
         message = dialect.listing if listing else dialect.reply
@@ -249,12 +156,7 @@ class Passage:
         await server.close()
         return await self._dial(self._route.implicit)
 
-    def _end(
-        self,
-        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        heard: Leg,
-        sent: Leg,
-    ) -> End:
+    def _end(self, streams: Streams, heard: Leg, sent: Leg) -> End:
         ear = Ear(naive=self._trick.dialect.naive)
         return End(streams, ear, partial(self._note, heard), partial(self._note, sent))
 
@@ -262,9 +164,7 @@ class Passage:
 async def _hear(ends: list[End]) -> None:
     """Wait until one of them has spoken or hung up."""
     listening = [end for end in ends if not end.ended]
-    await asyncio.wait(
-        [end.listen() for end in listening], return_when=asyncio.FIRST_COMPLETED
-    )
+    await asyncio.wait([end.listen() for end in listening], return_when=asyncio.FIRST_COMPLETED)
     for end in listening:
         end.catch()
 

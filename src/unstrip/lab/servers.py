@@ -59,7 +59,8 @@ class Server:
 
     def __init__(self, talk: Callable[[], Conversation[Upgrade]], deadline: float) -> None:
         self._talk, self._deadline = talk, deadline
-        self._visits: set[asyncio.Task[None]] = set()
+        self._visits: dict[asyncio.Task[None], Visit] = {}
+        self._closing = False
         self.host, self.port = "", 0
         self.endings: deque[Upgrade] = deque(maxlen=_KEPT)
         self.troubles: deque[Exception] = deque(maxlen=_KEPT)
@@ -72,18 +73,25 @@ class Server:
         self._server = await listen(lambda: Visit(self._talk(), self._welcome), host, port)
         self.host, self.port = self._server.sockets[0].getsockname()[:2]
 
+    async def alone(self) -> None:
+        """Wait until every visit there is by now has ended."""
+        await asyncio.gather(*self._visits)
+
     async def close(self) -> None:
         """Stop listening, and close every connection."""
+        self._closing = True
         self._server.close()
-        for visit in self._visits:
-            visit.cancel()
-        await asyncio.gather(*self._visits, return_exceptions=True)
+        for visit in self._visits.values():
+            visit.abort()
+        await asyncio.gather(*self._visits)
         await self._server.wait_closed()
 
     def _welcome(self, visit: Visit) -> None:
         task = asyncio.get_running_loop().create_task(self._attend(visit))
-        self._visits.add(task)
-        task.add_done_callback(self._visits.discard)
+        self._visits[task] = visit
+        task.add_done_callback(self._visits.pop)
+        if self._closing:
+            visit.abort()
 
     async def _attend(self, visit: Visit) -> None:
         try:

@@ -59,11 +59,13 @@ class Reply:
     Attributes:
         data: the bytes as said.
         topic: what had been asked last; the server's first message is the greeting.
+        tag: of what had been asked; IMAP only.
         go_ahead: it permits the ClientHello.
     """
 
     data: bytes
     topic: Topic
+    tag: bytes = b""
     go_ahead: bool = False
 
 
@@ -105,9 +107,9 @@ class Dialect:
             return Reply(data, Topic.GREETING)
         if asked is None:
             return Reply(data, Topic.OTHER)
-        success = asked.tag + self.success
-        upgrade = asked.topic is Topic.UPGRADE
-        return Reply(data, asked.topic, upgrade and data[: len(success)].upper() == success.upper())
+        success = (asked.tag + self.success).upper()
+        granted = asked.topic is Topic.UPGRADE and data.upper().startswith(success)
+        return Reply(data, asked.topic, asked.tag, granted)
 
     def may_offer(self, reply: Reply) -> bool:
         """Tell whether an offer in `reply` would be one, and not just a word in a sentence."""

@@ -82,6 +82,7 @@ class Trick:
     Args:
         dialect: how the protocol's words are told apart.
         nth: which of the middlebox's clients this is, counted from 1.
+
     Attributes:
         ID: the attack's number in the catalogue of threats.
         NAME: what it is called on the command line.

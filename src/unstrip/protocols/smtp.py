@@ -31,7 +31,7 @@ IN_CLEAR = re.compile(  # all that a client may say before TLS (R2)
     rb"(?:EHLO [!-~]+|NOOP|RSET|QUIT|STARTTLS|starttls|QSTARTTLSQ)\r\n"
 )
 _LATER = re.compile(r"too many|rate.?limit|throttl|try again later|quota|too busy", re.IGNORECASE)
-_SEPARATORS = (b"", b" ", b"-")
+_REPLY = re.compile(rb"[2-5][0-9][0-9](?:[ -]|$)")  # RFC 5321, 4.2
 COMMAND_LIMIT = 2048  # bytes; RFC 5321, 4.5.3.1.4 says 512, more with extensions
 _PATIENCE = 50  # commands on either side of TLS (R27)
 _WEB_VERBS = ("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT")  # no peer of ours
@@ -176,7 +176,7 @@ def reply(wire: Wire) -> Dialog[Reply]:
     code, lines = b"", list[str]()
     while True:
         text = yield from line(wire)
-        if not re.fullmatch(rb"[2-5][0-9][0-9]", text[:3]) or text[3:4] not in _SEPARATORS:
+        if not _REPLY.match(text):
             raise ProtocolError(f"not an SMTP reply: {excerpt(text)}")
         if lines and text[:3] != code:
             raise ProtocolError(f"a reply that changes its code: {excerpt(text)}")

@@ -1,0 +1,23 @@
+"""One server's two ports spliced together."""
+
+from __future__ import annotations
+
+from unstrip.lab.trick import Actions, Splice, Trick
+
+
+class GreetInside(Trick):
+    """X-02b. Everything up to the go-ahead is the STARTTLS port's; TLS is the implicit port's.
+
+    Certificate, name and ALPN are all in order, since it is the right server. But that port says
+    its greeting inside TLS, which a client takes for the answer to its first command, and from
+    then on every answer is one behind: what Opossum does to HTTP, done to a STARTTLS client.
+    """
+
+    ID = "X-02b"
+    NAME = "greet-inside"
+    WHAT = "after the go-ahead the client is spliced into the server's implicit-TLS port"
+    SPLICES = True
+
+    def client_hello(self, hello: bytes) -> Actions:
+        """Take the client's first record, untouched, to the other port."""
+        yield Splice(hello)

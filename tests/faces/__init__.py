@@ -1,0 +1,1 @@
+"""The faces, as their users meet them."""

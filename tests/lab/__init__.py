@@ -1,0 +1,1 @@
+"""The lab, tried on ourselves and on others."""

@@ -1,0 +1,96 @@
+"""The stage: our own client, through a middlebox, to our own server."""
+
+import asyncio
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from unstrip.evidence import Endpoint, Evidence
+from unstrip.io.asyncio import attend
+from unstrip.io.asyncio import run as run_uvloop
+from unstrip.io.session import Terms
+from unstrip.io.trust import anchors
+from unstrip.lab.authority import Authority
+from unstrip.lab.crossings import Crossings, Leg
+from unstrip.lab.middlebox import middlebox
+from unstrip.lab.servers import serve
+from unstrip.protocols import REGISTRY
+from unstrip.wire import Asking, Manner
+
+PROTOCOLS = tuple(REGISTRY)
+LOCALHOST = "127.0.0.1"
+OVERALL = 5.0  # seconds for one experiment: a hang is a failure of its own
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What one experiment showed."""
+
+    seen: tuple[Evidence, ...]
+    crossings: Crossings
+    troubles: tuple[Exception, ...]
+
+    @property
+    def only(self) -> Evidence:
+        (evidence,) = self.seen
+        return evidence
+
+    def clear_lines(self, leg: Leg, connection: int = 1) -> list[bytes]:
+        return self.crossings.in_clear(leg, connection).splitlines(keepends=True)
+
+
+def run_asyncio(main):
+    return asyncio.run(main())
+
+
+RUNNERS: dict[str, Callable] = {"asyncio": run_asyncio, "uvloop": run_uvloop}
+
+
+def run(main, runner=run_asyncio):
+    """Run a coroutine function under a deadline; what it leaves unclosed makes noise here."""
+
+    async def bounded():
+        async with asyncio.timeout(OVERALL):
+            return await main()
+
+    result = runner(bounded)
+    gc.collect()
+    return result
+
+
+def play(
+    authority: Authority,
+    trick: str,
+    protocol: str,
+    *,
+    visits: int = 1,
+    manner: Manner = Manner.PLAIN,
+    insist: bool = True,
+    naive: bool = False,
+    timeout: float = 3.0,
+    runner=run_asyncio,
+) -> Scene:
+    """Try our own client against `trick`."""
+    asking = Asking(insist=insist, manner=manner)
+    terms = Terms(
+        ask=asking, timeout=timeout, connect_to=LOCALHOST, roots=anchors(authority.ca_file)
+    )
+    context = authority.context("localhost")
+
+    async def experiment() -> Scene:
+        async with (
+            serve(protocol, context) as server,
+            serve(protocol, context, implicit=True) as implicit,
+            middlebox(
+                trick,
+                protocol,
+                upstream=(server.host, server.port),
+                implicit_upstream=(implicit.host, implicit.port),
+                naive=naive,
+            ) as box,
+        ):
+            endpoint = Endpoint("localhost", box.port, protocol)
+            seen = [await attend(endpoint, terms) for _ in range(visits)]
+        return Scene(tuple(seen), box.crossings, tuple(box.troubles))
+
+    return run(experiment, runner)

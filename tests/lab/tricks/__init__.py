@@ -1,0 +1,1 @@
+"""Each trick, tried on our own client."""

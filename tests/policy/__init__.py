@@ -1,0 +1,1 @@
+"""What should have happened: levels, the table, the history."""

@@ -1,0 +1,217 @@
+"""The operator's own table: every key works, and every mistake is named by rule and key."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unstrip.policy import Level, Policy
+from unstrip.policy.local import BadTable, Table, opinion, parse
+
+PIN = "sha256:" + "6F2c" * 16
+
+
+def rule(**keys: object) -> str:
+    """One rule in TOML."""
+    lines = [f"{key} = {_toml(value)}" for key, value in keys.items()]
+    return "\n".join(["[[rule]]", *lines, ""])
+
+
+def _toml(value: object) -> str:
+    return str(value) if isinstance(value, int | list) else f'"{value}"'
+
+
+def level(text: str, host: str, port: int = 25, protocol: str = "smtp") -> Level | None:
+    found = opinion(parse(text), host, port, protocol)
+    return found.level if found else None
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("may", Level.MAY), ("encrypt", Level.ENCRYPT), ("verify", Level.AUTHENTICATED)],
+)
+def test_require_names_the_level(word, expected):
+    assert level(rule(host="mx.example.org", require=word), "mx.example.org") is expected
+
+
+def test_an_empty_table_has_no_opinion():
+    assert parse("") == Table()
+    assert level("", "mx.example.org") is None
+
+
+def test_a_name_fits_that_host_alone():
+    text = rule(host="mx.example.org", require="verify")
+    assert level(text, "mx.example.net") is None
+    assert level(text, "a.mx.example.org") is None
+    assert level(text, "example.org") is None
+
+
+@pytest.mark.parametrize("host", ["MX.Example.ORG", "mx.example.org.", "mx.example.org"])
+@pytest.mark.parametrize("written", ["MX.Example.ORG", "mx.example.org.", "mx.example.org"])
+def test_case_and_a_final_dot_make_no_difference(written, host):
+    assert level(rule(host=written, require="verify"), host) is Level.AUTHENTICATED
+
+
+@pytest.mark.parametrize("host", ["mx.example.org", "a.b.c.example.org", "x.y.EXAMPLE.org."])
+def test_a_wildcard_fits_every_depth_below_the_domain(host):
+    assert level(rule(host="*.example.org", require="verify"), host) is Level.AUTHENTICATED
+
+
+@pytest.mark.parametrize("host", ["example.org", "notexample.org", "example.org.example.net"])
+def test_a_wildcard_fits_neither_the_domain_itself_nor_its_neighbours(host):
+    assert level(rule(host="*.example.org", require="verify"), host) is None
+
+
+@pytest.mark.parametrize("host", ["localhost", "a.b.example.org", "192.0.2.1", "2001:db8::1"])
+def test_a_lone_star_fits_everything(host):
+    assert level(rule(host="*", require="encrypt"), host) is Level.ENCRYPT
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_fits_itself(host):
+    text = rule(host=host, require="verify")
+    assert level(text, host) is Level.AUTHENTICATED
+    assert level(text, "192.0.2.2") is None
+
+
+def test_a_rule_for_a_port_leaves_other_ports_alone():
+    text = rule(host="*", require="verify", port=587)
+    assert level(text, "mx.example.org", 587) is Level.AUTHENTICATED
+    assert level(text, "mx.example.org", 25) is None
+
+
+def test_a_rule_for_a_protocol_leaves_other_protocols_alone():
+    text = rule(host="*", require="verify", protocol="imap")
+    assert level(text, "mx.example.org", 143, "imap") is Level.AUTHENTICATED
+    assert level(text, "mx.example.org", 143, "pop3") is None
+
+
+def test_the_first_rule_that_fits_counts_even_if_a_later_one_is_stricter():
+    lenient = rule(host="legacy.example.org", require="may")
+    strict = rule(host="*.example.org", require="verify")
+    assert level(lenient + strict, "legacy.example.org") is Level.MAY
+    assert level(strict + lenient, "legacy.example.org") is Level.AUTHENTICATED
+    assert level(lenient + strict, "mx.example.org") is Level.AUTHENTICATED
+
+
+def test_a_rule_that_does_not_fit_is_passed_over():
+    elsewhere = rule(host="*", require="may", port=143)
+    here = rule(host="*", require="verify", port=25)
+    assert level(elsewhere + here, "mx.example.org", 25) is Level.AUTHENTICATED
+
+
+def test_pins_come_out_as_lower_case_hex():
+    table = parse(rule(host="*", require="verify", pin=[PIN]))
+    found = opinion(table, "mx.example.org", 25, "smtp")
+    assert found is not None
+    assert found.pins == ("6f2c" * 16,)
+
+
+def test_the_opinion_says_which_rule_it_is_and_attests_nothing():
+    table = parse(rule(host="a.example", require="may") + rule(host="*", require="encrypt"))
+    assert opinion(table, "mx.example.org", 25, "smtp") == Policy(
+        "local", Level.ENCRYPT, "rule 2: * require encrypt"
+    )
+
+
+GOOD = rule(host="first.example", require="may")  # so that the bad rule is never the only one
+MISTAKES = {
+    "unknown key": (rule(host="*", require="may", hots="x"), "hots"),
+    "no host": (rule(require="may"), "host"),
+    "no level": (rule(host="*"), "require"),
+    "unknown level": (rule(host="*", require="always"), "require"),
+    "level none is not for tables": (rule(host="*", require="none"), "require"),
+    "level in upper case": (rule(host="*", require="VERIFY"), "require"),
+    "level is a number": (rule(host="*", require=1), "require"),
+    "host is a number": (rule(host=25, require="may"), "host"),
+    "port is a word": (rule(host="*", require="may", port="smtp"), "port"),
+    "protocol is a number": (rule(host="*", require="may", protocol=25), "protocol"),
+    "pins are one word": (rule(host="*", require="verify", pin=PIN), "pin"),
+    "pin is a number": (rule(host="*", require="verify", pin=[1]), "pin"),
+    "pin too short": (rule(host="*", require="verify", pin=[PIN[:-1]]), "pin"),
+    "pin too long": (rule(host="*", require="verify", pin=[PIN + "0"]), "pin"),
+    "pin without its hash": (rule(host="*", require="verify", pin=[PIN[7:]]), "pin"),
+    "pin by another hash": (rule(host="*", require="verify", pin=["sha1:" + "a" * 40]), "pin"),
+    "pin not hex": (rule(host="*", require="verify", pin=["sha256:" + "g" * 64]), "pin"),
+    "pin without verify": (rule(host="*", require="encrypt", pin=[PIN]), "pin"),
+    "star in the middle": (rule(host="mx.*.example.org", require="may"), "host"),
+    "star within a label": (rule(host="mx*.example.org", require="may"), "host"),
+    "star at the end": (rule(host="mx.example.*", require="may"), "host"),
+    "two stars": (rule(host="*.*.example.org", require="may"), "host"),
+    "star glued to a name": (rule(host="*example.org", require="may"), "host"),
+}
+
+
+@pytest.mark.parametrize(("text", "key"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_named_by_rule_and_key(text, key):
+    with pytest.raises(BadTable, match=key) as caught:
+        parse(GOOD + text)
+    # rules are counted from one in our own words, from zero in the parser's paths
+    assert "rule 2" in str(caught.value) or "rule[1]" in str(caught.value)
+
+
+def test_a_mistake_spoils_the_whole_table():
+    with pytest.raises(BadTable):
+        parse(rule(host="*", require="verify") + rule(host="*", require="sometimes"))
+
+
+def test_a_key_outside_any_rule_is_named():
+    with pytest.raises(BadTable, match="rules"):
+        parse('[[rules]]\nhost = "*"\nrequire = "verify"\n')
+
+
+@pytest.mark.parametrize("text", ["[[rule]", "host", "\0", '[[rule]]\nhost = "a\nrequire = "may"'])
+def test_what_is_not_toml_is_told_with_its_place(text):
+    with pytest.raises(BadTable, match=r"\(at (line [12], column \d+|end of document)\)"):
+        parse(text)
+
+
+@pytest.mark.xfail(strict=True, reason="a port that no connection can have is accepted")
+@pytest.mark.parametrize("port", [0, -25, 65536])
+def test_a_port_that_cannot_be_is_a_mistake_since_its_rule_would_protect_nothing(port):
+    with pytest.raises(BadTable, match="port"):
+        parse(rule(host="*", require="verify", port=port))
+
+
+@pytest.mark.xfail(strict=True, reason="a protocol that nobody knows is accepted")
+@pytest.mark.parametrize("protocol", ["smpt", "SMTP", ""])
+def test_an_unknown_protocol_is_a_mistake_since_its_rule_would_protect_nothing(protocol):
+    with pytest.raises(BadTable, match="protocol"):
+        parse(rule(host="*", require="verify", protocol=protocol))
+
+
+@pytest.mark.xfail(strict=True, reason="targets become A-labels, hosts in the table do not")
+def test_a_host_in_its_own_script_fits_the_name_that_goes_into_dns():
+    text = rule(host="*.bücher.example", require="verify")
+    assert level(text, "mx.xn--bcher-kva.example") is Level.AUTHENTICATED
+
+
+@pytest.mark.xfail(strict=True, reason="ValueError and RecursionError of tomllib escape")
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000], ids=["digits", "brackets"])
+def test_an_absurd_value_is_a_bad_table_too(value):
+    with pytest.raises(BadTable):
+        parse(f"rule = {value}")
+
+
+LIKELY = st.sampled_from(
+    ["[[rule]]\n", 'host = "*"\n', 'require = "verify"\n', "port = 25\n", f'pin = ["{PIN}"]\n', "="]
+)
+
+
+@given(st.text() | st.lists(LIKELY | st.text(max_size=4), max_size=8).map("".join))
+def test_any_text_is_a_table_or_a_bad_table(text):
+    try:
+        table = parse(text)
+    except BadTable as error:
+        assert str(error)  # noqa: PT017  # either ending is right
+    else:
+        assert isinstance(table, Table)
+
+
+@given(st.text(), st.integers(0, 65535), st.text())
+def test_any_destination_may_be_asked_about(host, port, protocol):
+    table = parse(rule(host="*.example.org", require="may") + rule(host="*", require="verify"))
+    found = opinion(table, host, port, protocol)
+    assert found is not None
+    assert found.level in (Level.MAY, Level.AUTHENTICATED)

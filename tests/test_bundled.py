@@ -1,0 +1,82 @@
+"""Our client side's engine: what `test_tunnel` has not said, and what it finds wrong with chains."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+import trustme
+
+from tests.conftest import SERVER
+from tests.test_tunnel import shaken
+from unstrip.bundled import BundledTunnel, client_context
+from unstrip.tunnel import HandshakeFailed, Tunnel
+
+UNTRUSTED = {19, 20, 21}  # X509_V_ERR: no issuer that is known, or not the right one
+
+
+def faults(pki, ca):
+    """What is found wrong with a certificate of this CA."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert(SERVER).configure_cert(context)
+    client, _ = shaken(pki.client_end(), Tunnel(context, None, server_side=True))
+    return client.path_faults
+
+
+def test_a_chain_to_a_trusted_root_has_no_fault(pki):
+    assert faults(pki, pki.ca) == ()
+    assert faults(pki, pki.ca.create_child_ca()) == ()
+
+
+def test_a_chain_to_another_root_is_a_fault_and_the_handshake_ends_all_the_same(pki):
+    assert set(faults(pki, trustme.CA())) <= UNTRUSTED
+    assert faults(pki, trustme.CA())
+
+
+def test_the_faults_of_one_connection_are_not_those_of_another(pki):
+    assert faults(pki, trustme.CA())
+    assert faults(pki, pki.ca) == ()
+
+
+def test_a_wrong_name_is_not_the_engines_to_judge(pki):
+    client, _ = shaken(pki.client_end("other.example.org"), pki.server_end())
+    assert client.path_faults == ()
+
+
+def test_roots_that_cannot_be_read_are_an_error(tmp_path):
+    with pytest.raises(OSError, match="no trusted roots"):
+        client_context(str(tmp_path / "none.pem"))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_versions_before_tls_1_2_are_not_spoken(pki, version):
+    server = pki.server_context(SERVER)
+    server.set_ciphers("ALL:@SECLEVEL=0")
+    server.minimum_version = server.maximum_version = version
+    with pytest.raises(HandshakeFailed):
+        shaken(pki.client_end(), Tunnel(server, None, server_side=True))
+
+
+def test_a_key_exchange_that_outlives_quantum_computers_is_offered(pki):
+    client = pki.client_end()
+    client.shake()
+    assert b"\x11\xec" in client.outgoing()  # X25519MLKEM768
+
+
+def test_much_is_sealed_in_one_go(pki):
+    client, server = shaken(pki.client_end(), pki.server_end())
+    words = bytes(1_000_000)
+    server.hear(client.seal(words))
+    assert server.open() == words
+    assert client.seal(b"") == b""
+
+
+def test_one_context_serves_many_connections_at_once(pki):
+    context = client_context(pki.roots.source)
+    pairs = [(BundledTunnel(context, SERVER), pki.server_end()) for _ in range(5)]
+    for client, server in pairs:
+        shaken(client, server)
+    for number, (client, server) in enumerate(pairs):
+        server.hear(client.seal(b"%d" % number))
+    assert [server.open() for _, server in pairs] == [b"0", b"1", b"2", b"3", b"4"]

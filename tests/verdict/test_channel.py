@@ -1,0 +1,443 @@
+"""The TLS that stands: who is at the other end, how strong it is, what it hides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.verdict.scenes import (
+    ASKED,
+    EHLO,
+    ENCRYPT,
+    GRANTED,
+    HOST,
+    IMAP,
+    MAY,
+    NOW,
+    OFFER,
+    POP3,
+    VERIFY,
+    chain,
+    codes,
+    days_ago,
+    found,
+    heard,
+    implicit,
+    judged,
+    refused,
+    shaken,
+    stripped,
+    unheard,
+    untrusted,
+    upgraded,
+)
+from unstrip.certificates import spki
+from unstrip.evidence import Failure
+from unstrip.policy import Decision, Level
+from unstrip.verdict import Code, Exposure, Reach, Standing, authenticated, exposure, good_enough
+from unstrip.wire import Trouble
+
+INTERCEPTED, INVALID = Code.TLS_INTERCEPTED, Code.CERTIFICATE_INVALID
+SELF_MADE = {"not_before": NOW - timedelta(hours=1), "not_after": NOW + timedelta(hours=20)}
+
+
+def pinned(*labels: str) -> Decision:
+    """A decision that pins the keys of these chains."""
+    keys = (spki(chain(label)[0]) for label in labels)
+    return Decision(Level.AUTHENTICATED, pins=tuple(key for key in keys if key))
+
+
+def self_made(name: str) -> tuple[bytes, ...]:
+    """A self-signed certificate whose whole subject is this Common Name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    builder = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), 7)
+        .not_valid_before(NOW - timedelta(days=300))
+        .not_valid_after(NOW + timedelta(days=300))
+    )
+    return (builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER),)
+
+
+# -- authenticated, good enough --------------------------------------------------------
+
+
+def test_a_valid_certificate_authenticates():
+    assert authenticated(VERIFY, shaken())
+
+
+@pytest.mark.parametrize(
+    "handshake",
+    [
+        None,
+        untrusted(),
+        shaken(chain("other", "mx.example.net")),
+        shaken(chain("old", not_after=NOW - timedelta(days=1))),
+        shaken(chain("new", not_before=NOW + timedelta(days=1))),
+        shaken(()),
+        shaken((b"garbage",)),
+        shaken(webpki=None),
+    ],
+    ids=["none", "untrusted", "name", "expired", "early", "no chain", "garbage", "never asked"],
+)
+def test_nothing_else_does(handshake):
+    assert not authenticated(VERIFY, handshake)
+
+
+def test_a_pinned_key_authenticates_whoever_issued_the_certificate():
+    stranger = untrusted()
+    pins = (spki(stranger.chain[0]) or "",)
+    assert authenticated(Decision(Level.AUTHENTICATED, pins=pins), stranger)
+
+
+def test_any_one_of_the_pins_will_do():
+    assert authenticated(pinned("second", "first"), shaken(chain("first")))
+
+
+def test_where_keys_are_pinned_a_valid_certificate_with_another_key_does_not():
+    assert not authenticated(pinned("second"), shaken(chain("first")))
+
+
+def test_a_certificate_that_cannot_be_read_has_no_key_to_pin():
+    assert not authenticated(pinned("first"), shaken((b"garbage",)))
+
+
+@pytest.mark.parametrize(
+    ("decision", "fine"), [(MAY, True), (ENCRYPT, True), (VERIFY, False), (pinned("a"), False)]
+)
+def test_only_who_insists_on_a_proof_minds_its_absence(decision, fine):
+    assert good_enough(decision, untrusted()) is fine
+
+
+@pytest.mark.parametrize("decision", [MAY, ENCRYPT, VERIFY])
+def test_a_valid_certificate_is_good_enough_for_everyone(decision):
+    assert good_enough(decision, shaken())
+
+
+# -- exposure --------------------------------------------------------------------------
+
+SAFE, READS, UNKNOWN = Reach.SAFE, Reach.READS, Reach.UNKNOWN
+RSA = {"version": "TLSv1.2", "cipher": "AES256-GCM-SHA384", "group": None, "forward_secrecy": False}
+
+EXPOSED = {
+    "proved": (upgraded(), SAFE, SAFE, SAFE),
+    "implicit": (implicit(), SAFE, SAFE, SAFE),
+    "unproved": (upgraded(untrusted()), SAFE, READS, SAFE),
+    "without forward secrecy": (upgraded(shaken(**RSA)), SAFE, SAFE, READS),
+    "neither": (upgraded(replace(untrusted(), **RSA)), SAFE, READS, READS),
+    "in clear": (stripped(), READS, READS, READS),
+    "refused": (refused(), READS, READS, READS),
+    "injected": (heard(*OFFER, ASKED, "S: 220 go", "S: 250 x"), READS, READS, READS),
+    "busy": (heard("S: 421 4.3.2 later"), UNKNOWN, UNKNOWN, UNKNOWN),
+    "no service": (heard("S: 554 5.3.2 no"), UNKNOWN, UNKNOWN, UNKNOWN),
+    "closed": (unheard(ConnectionRefusedError()), UNKNOWN, UNKNOWN, UNKNOWN),
+    "silent": (heard("<silence>"), UNKNOWN, UNKNOWN, UNKNOWN),
+}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "wiretap", "attacker", "later"), EXPOSED.values(), ids=EXPOSED
+)
+def test_three_answers_say_who_can_read_it(evidence, wiretap, attacker, later):
+    assert exposure(VERIFY, evidence) == Exposure(wiretap, attacker, later)
+
+
+def test_a_pin_decides_whether_an_active_attacker_can_read_it():
+    assert exposure(pinned("first"), upgraded()).attacker is SAFE
+    assert exposure(pinned("second"), upgraded()).attacker is READS
+
+
+# -- the certificate -------------------------------------------------------------------
+
+BAD = {
+    "untrusted": (untrusted(), "no trusted issuer"),
+    "wrong name": (shaken(chain("n", "mx.example.net")), "wrong name"),
+    "expired": (shaken(chain("e", not_after=NOW - timedelta(days=1))), "expired"),
+    "not valid yet": (shaken(chain("y", not_before=NOW + timedelta(days=1))), "not valid yet"),
+    "unreadable": (shaken((b"garbage",)), "cannot be read"),
+    "none": (shaken(()), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("handshake", "fault"), BAD.values(), ids=BAD)
+def test_a_bad_certificate_alone_is_misconfigured_and_no_interception(handshake, fault):
+    verdict = judged(upgraded(handshake), VERIFY)
+    assert codes(verdict) == {INVALID}
+    assert verdict.code is Code.TLS_OK_UNAUTHENTICATED
+    assert verdict.standing is Standing.FALLS_SHORT
+    assert fault in found(verdict, INVALID).words
+    assert HOST in found(verdict, INVALID).words
+
+
+def test_a_certificate_for_another_name_says_for_which():
+    words = found(judged(upgraded(shaken(chain("n", "mx.example.net")))), INVALID).words
+    assert "mx.example.net" in words
+
+
+def test_tls_without_a_proof_is_enough_where_no_proof_is_asked_for():
+    verdict = judged(upgraded(untrusted()), ENCRYPT)
+    assert verdict.meets
+    assert verdict.standing is Standing.MEETS
+    assert verdict.code is Code.TLS_OK_UNAUTHENTICATED
+
+
+def test_a_valid_certificate_is_no_finding():
+    verdict = judged(upgraded(), VERIFY)
+    assert verdict.code is Code.TLS_OK_AUTHENTICATED
+    assert verdict.confidence == 1.0
+    assert codes(verdict) == set()
+
+
+def test_a_key_that_is_not_pinned_names_the_verdict():
+    verdict = judged(upgraded(), pinned("second"))
+    assert verdict.code is Code.PIN_MISMATCH
+    assert verdict.confidence == 0.99
+    assert not verdict.meets
+
+
+def test_a_pinned_key_is_no_finding_though_nobody_issued_it():
+    stranger = untrusted()
+    decision = Decision(Level.AUTHENTICATED, pins=(spki(stranger.chain[0]) or "",))
+    verdict = judged(upgraded(stranger), decision)
+    assert verdict.code is Code.TLS_OK_AUTHENTICATED
+    assert codes(verdict) == set()
+
+
+# -- interception ----------------------------------------------------------------------
+
+MINE = upgraded(untrusted())
+
+INTERCEPTION = {
+    "the implicit port": ({"beside": [implicit()]}, 0.75),
+    "another vantage": ({"elsewhere": [upgraded()]}, 0.9),
+    "history": ({"history": [days_ago(5, upgraded())]}, 0.7),
+}
+
+
+@pytest.mark.parametrize(("others", "confidence"), INTERCEPTION.values(), ids=INTERCEPTION)
+def test_a_valid_certificate_with_another_key_makes_it_intercepted(others, confidence):
+    verdict = judged(MINE, VERIFY, **others)
+    assert verdict.code is INTERCEPTED
+    assert verdict.confidence == confidence
+    assert verdict.standing is Standing.TAMPERED
+    assert not verdict.meets
+
+
+def test_grounds_for_interception_add_up():
+    verdict = judged(
+        MINE,
+        VERIFY,
+        beside=[implicit()],
+        elsewhere=[upgraded()],
+        history=[days_ago(5, upgraded())],
+    )
+    assert verdict.confidence >= 0.98
+    assert len(found(verdict, INTERCEPTED).because) == 3
+
+
+NO_INTERCEPTION = {
+    "same bad key elsewhere": {"elsewhere": [MINE], "history": [MINE], "beside": [MINE]},
+    "the port proves nothing either": {"beside": [implicit(untrusted("another"))]},
+    "nobody got through elsewhere": {"elsewhere": [stripped(), unheard(OSError("no route"))]},
+}
+
+
+@pytest.mark.parametrize("others", NO_INTERCEPTION.values(), ids=NO_INTERCEPTION)
+def test_without_a_valid_one_to_compare_with_it_is_not_called_interception(others):
+    assert INTERCEPTED not in codes(judged(MINE, VERIFY, **others))
+
+
+def test_the_same_key_that_has_merely_expired_is_no_interception():
+    der = chain("renewed")
+    now_bad = shaken(der, webpki=shaken(chain("e", not_after=NOW - timedelta(days=1))).webpki)
+    verdict = judged(upgraded(now_bad), VERIFY, history=[days_ago(5, upgraded(shaken(der)))])
+    assert codes(verdict) == {INVALID}
+
+
+def test_a_valid_certificate_is_not_intercepted_whatever_others_saw():
+    verdict = judged(upgraded(), VERIFY, elsewhere=[upgraded(shaken(chain("second")))])
+    assert INTERCEPTED not in codes(verdict)
+
+
+def test_a_certificate_like_those_of_interception_tools_is_called_so():
+    verdict = judged(upgraded(shaken(self_made("proxy.localdomain"))), VERIFY)
+    assert verdict.code is INTERCEPTED
+    assert verdict.confidence == 0.8
+
+
+def test_a_certificate_made_just_now_adds_to_other_grounds_but_is_none_by_itself():
+    fresh = upgraded(shaken(chain("fresh", by="stranger", **SELF_MADE)))
+    history = [days_ago(5, upgraded())]
+    assert INTERCEPTED not in codes(judged(fresh, VERIFY))
+    assert judged(fresh, VERIFY, history=history).confidence > 0.7
+
+
+def test_a_pin_that_does_not_match_can_be_interception_too():
+    verdict = judged(upgraded(), pinned("second"), elsewhere=[upgraded(shaken(chain("second")))])
+    assert verdict.code is INTERCEPTED
+    assert Code.PIN_MISMATCH in codes(verdict)
+
+
+# -- older version, other key ----------------------------------------------------------
+
+OLDER = shaken(version="TLSv1.2", cipher="ECDHE-ECDSA-AES256-GCM-SHA384")
+
+
+def test_an_older_version_than_before_is_a_downgrade():
+    verdict = judged(upgraded(OLDER), VERIFY, history=[days_ago(5, upgraded())])
+    assert verdict.code is Code.TLS_DOWNGRADED
+    assert verdict.confidence == 0.7
+    assert verdict.meets
+    assert verdict.standing is Standing.MEETS
+
+
+def test_the_best_of_the_earlier_versions_counts():
+    history = [days_ago(9, upgraded()), days_ago(1, upgraded(OLDER))]
+    assert judged(upgraded(OLDER), VERIFY, history=history).code is Code.TLS_DOWNGRADED
+
+
+@pytest.mark.parametrize(
+    ("now", "before"),
+    [(upgraded(), [upgraded(OLDER)]), (upgraded(OLDER), [upgraded(OLDER)]), (upgraded(OLDER), [])],
+    ids=["newer", "the same", "first visit"],
+)
+def test_no_older_version_is_no_downgrade(now, before):
+    assert Code.TLS_DOWNGRADED not in codes(judged(now, VERIFY, history=before))
+
+
+def test_another_valid_key_is_a_note_and_nothing_more():
+    verdict = judged(upgraded(shaken(chain("second"))), VERIFY, history=[days_ago(5, upgraded())])
+    assert codes(verdict) == {Code.KEY_CHANGED}
+    assert verdict.code is Code.TLS_OK_AUTHENTICATED
+    assert verdict.standing is Standing.MEETS
+    assert "2026-11-16" in found(verdict, Code.KEY_CHANGED).words
+
+
+@pytest.mark.parametrize(
+    ("now", "before"),
+    [
+        (upgraded(), [upgraded()]),
+        (upgraded(), [upgraded(untrusted())]),
+        (upgraded(), [stripped()]),
+        (upgraded(untrusted()), [upgraded()]),
+    ],
+    ids=["same key", "never proved before", "never seen", "not proved now"],
+)
+def test_otherwise_nothing_is_said_of_keys(now, before):
+    assert Code.KEY_CHANGED not in codes(judged(now, VERIFY, history=before))
+
+
+def test_the_last_key_counts():
+    history = [days_ago(9, upgraded(shaken(chain("second")))), days_ago(1, upgraded())]
+    assert codes(judged(upgraded(), VERIFY, history=history)) == set()
+
+
+# -- forward secrecy, expiry -----------------------------------------------------------
+
+
+def test_a_cipher_without_forward_secrecy_is_a_note():
+    verdict = judged(upgraded(shaken(**RSA)), VERIFY)
+    assert codes(verdict) == {Code.NO_FORWARD_SECRECY}
+    assert verdict.code is Code.TLS_OK_AUTHENTICATED
+    assert "AES256-GCM-SHA384" in found(verdict, Code.NO_FORWARD_SECRECY).words
+
+
+def test_a_cipher_with_forward_secrecy_is_none():
+    assert Code.NO_FORWARD_SECRECY not in codes(judged(upgraded(OLDER), VERIFY))
+
+
+@pytest.mark.parametrize(("days", "noted"), [(13.9, True), (0.5, True), (14.1, False), (90, False)])
+def test_a_certificate_that_ends_within_a_fortnight_is_a_note(days, noted):
+    der = chain(f"ends {days}", not_after=NOW + timedelta(days=days))
+    verdict = judged(upgraded(shaken(der)), VERIFY)
+    assert (Code.CERTIFICATE_EXPIRES_SOON in codes(verdict)) is noted
+    assert verdict.code is Code.TLS_OK_AUTHENTICATED
+
+
+def test_a_certificate_that_has_ended_does_not_expire_soon():
+    der = chain("ended", not_after=NOW - timedelta(days=1))
+    assert Code.CERTIFICATE_EXPIRES_SOON not in codes(judged(upgraded(shaken(der)), VERIFY))
+
+
+# -- the lists in clear and inside -----------------------------------------------------
+
+
+def lists(clear: str, *inside: str):
+    """SMTP with a keyword more in clear, and these inside."""
+    *most, last = ("mx", *inside)
+    listed = [*(f"S: 250-{word}" for word in most), f"S: 250 {last}"]
+    return heard(*OFFER[:-1], f"S: 250 {clear}", *GRANTED[:3], EHLO, *listed)
+
+
+def test_an_offer_inside_tls_is_a_note():
+    verdict = judged(lists("8BITMIME", "STARTTLS"), VERIFY)
+    assert found(verdict, Code.OFFERED_INSIDE_TLS).confidence == 0.5
+    assert verdict.code is Code.TLS_OK_AUTHENTICATED
+
+
+def test_a_mechanism_that_stands_only_in_the_clear_list_is_a_note():
+    verdict = judged(lists("AUTH CRAM-MD5 GSSAPI", "AUTH GSSAPI"), VERIFY)
+    finding = found(verdict, Code.CAPABILITIES_DIFFER)
+    assert finding.confidence == 0.4
+    assert "CRAM-MD5" in finding.words
+    assert "GSSAPI" not in finding.words
+
+
+@pytest.mark.parametrize(
+    ("clear", "inside"),
+    [
+        ("AUTH GSSAPI", ("AUTH PLAIN GSSAPI",)),
+        ("AUTH GSSAPI", ("auth gssapi",)),
+        ("8BITMIME", ("SIZE 1",)),
+        ("AUTH GSSAPI", ()),
+    ],
+    ids=["more inside", "case", "no mechanisms", "no list inside"],
+)
+def test_otherwise_the_lists_may_differ(clear, inside):
+    assert codes(judged(lists(clear, *inside), VERIFY)) == set()
+
+
+@pytest.mark.parametrize("clear", ["AUTH PLAIN", "AUTH CRAM-MD5 LOGIN", "auth plain"])
+def test_a_password_asked_for_in_clear_is_a_note(clear):
+    verdict = judged(lists(clear, "AUTH PLAIN LOGIN CRAM-MD5"), VERIFY)
+    assert codes(verdict) == {Code.LOGIN_OFFERED_IN_CLEAR}
+    assert verdict.standing is Standing.MEETS
+
+
+def test_so_it_is_in_the_other_protocols():
+    imap = ("S: * OK x", "C: u1 CAPABILITY", "S: * CAPABILITY AUTH=PLAIN", "S: u1 OK done")
+    pop3 = ("S: +OK x", "C: CAPA", "S: +OK", "S: SASL PLAIN", "S: .")
+    for lines, endpoint in ((imap, IMAP), (pop3, POP3)):
+        assert Code.LOGIN_OFFERED_IN_CLEAR in codes(judged(heard(*lines, endpoint=endpoint)))
+
+
+def test_imap_may_list_mechanisms_that_it_disables_until_tls():
+    lines = (
+        "S: * OK x",
+        "C: u1 CAPABILITY",
+        "S: * CAPABILITY IMAP4rev1 AUTH=PLAIN LOGINDISABLED",
+        "S: u1 OK done",
+    )
+    assert Code.LOGIN_OFFERED_IN_CLEAR not in codes(judged(heard(*lines, endpoint=IMAP)))
+
+
+@pytest.mark.parametrize("clear", ["AUTH GSSAPI", "AUTH CRAM-MD5", "8BITMIME"])
+def test_other_ways_to_log_in_give_no_password_away(clear):
+    assert Code.LOGIN_OFFERED_IN_CLEAR not in codes(judged(lists(clear, clear), VERIFY))
+
+
+# -- what broke off --------------------------------------------------------------------
+
+
+def test_what_was_not_accepted_is_named_by_its_certificate():
+    refusal = Failure(Trouble.UNMET, "the peer did not prove who it is")
+    verdict = judged(upgraded(untrusted(), failure=refusal), VERIFY)
+    assert verdict.code is INVALID
+    assert verdict.standing is Standing.FALLS_SHORT
+    assert not verdict.meets
