@@ -112,11 +112,13 @@ class Server:
 
     def run(self) -> None:
         while not self.stopped:
-            with suppress(TimeoutError):
+            try:
                 sock, _ = self.listener.accept()
-                sock.settimeout(PATIENCE)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._attend(Peer(sock))
+            except OSError:  # told to stop, or looks whether it was
+                continue
+            sock.settimeout(PATIENCE)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._attend(Peer(sock))
 
     def _attend(self, peer: Peer) -> None:
         self.peers.append(peer)
@@ -126,9 +128,9 @@ class Server:
 
     def stop(self) -> None:
         self.stopped = True
-        for peer in self.peers:
+        for sock in (self.listener, *(peer.sock for peer in self.peers)):
             with suppress(OSError):
-                peer.sock.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -136,7 +138,7 @@ def serving(script: Script, host: str = "127.0.0.1") -> Iterator[Server]:
     """Run a server for each client that comes, one after the other."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as listener:
-        listener.settimeout(0.02)
+        listener.settimeout(0.2)
         server = Server(listener, script)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

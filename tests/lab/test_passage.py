@@ -15,11 +15,16 @@ class Script(asyncio.Protocol):
     """A server that says what it was told to, and notes what it hears."""
 
     def __init__(self, *lines):
-        self.lines, self.heard, self.lost = list(lines), b"", None
+        self.lines, self.heard = list(lines), b""
+        self.met, self.parted = asyncio.Event(), asyncio.Event()
 
     def connection_made(self, transport):
         self.transport = transport
+        self.met.set()
         self.speak()
+
+    def connection_lost(self, exc):
+        self.parted.set()
 
     def speak(self):
         if self.lines:
@@ -40,16 +45,21 @@ def through(trick, scene, *lines, runner=RUNNERS["asyncio"], **settings):
         script = Script(*lines)
         server = await listen(lambda: script, LOCALHOST, 0)
         address = server.sockets[0].getsockname()[:2]
-        async with middlebox(trick, "smtp", upstream=address, **settings) as box:
-            reader, writer = await asyncio.open_connection(box.host, box.port)
-            try:
-                await scene(reader, writer, script)
-            finally:
-                writer.close()
-                await asyncio.gather(writer.wait_closed(), return_exceptions=True)
-        server.close()
-        await server.wait_closed()
-        return box
+        try:
+            async with middlebox(trick, "smtp", upstream=address, **settings) as box:
+                reader, writer = await asyncio.open_connection(box.host, box.port)
+                try:
+                    await asyncio.wait_for(script.met.wait(), 1)
+                    await scene(reader, writer, script)
+                finally:
+                    writer.transport.abort()
+                    await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+            return box
+        finally:
+            server.close()
+            script.transport.abort()
+            await script.parted.wait()
+            await server.wait_closed()
 
     return run(main, runner)
 
@@ -174,7 +184,7 @@ def test_a_trick_can_end_it_for_both(ending, runner):
 def test_an_endless_banner_passes_in_pieces_and_nothing_piles_up(runner):
     async def scene(reader, writer, server):
         server.transport.write(b"x" * 1_000_000)
-        assert len(await reader.readexactly(999_000)) == 999_000
+        assert len(await reader.readexactly(900_000)) == 900_000
 
     through("pass", scene, b"220-", runner=runner)
 

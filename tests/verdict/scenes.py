@@ -20,6 +20,10 @@ from functools import cache
 from typing import Any, NoReturn
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL.crypto import FILETYPE_PEM, X509Store, load_certificate
 
 from unstrip.certificates import Anchors, webpki
@@ -97,6 +101,20 @@ def _issued(
 ) -> tuple[bytes, ...]:
     leaf = authority(by).issue_cert(*names, common_name=label, **dict(validity))
     return tuple(ssl.PEM_cert_to_DER_cert(pem.bytes().decode()) for pem in leaf.cert_chain_pems)
+
+
+def self_made(subject: str, *names: str) -> tuple[bytes, ...]:
+    """A self-signed certificate in DER, whose subject is this Common Name alone."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
+    alternatives = x509.SubjectAlternativeName([x509.DNSName(text) for text in names or (HOST,)])
+    builder = (
+        x509.CertificateBuilder(name, name, key.public_key(), 7)
+        .not_valid_before(NOW - timedelta(days=300))
+        .not_valid_after(NOW + timedelta(days=300))
+        .add_extension(alternatives, critical=False)
+    )
+    return (builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER),)
 
 
 def shaken(der: tuple[bytes, ...] | None = None, **facts: Any) -> Handshake:

@@ -6,10 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.verdict.scenes import (
     ASKED,
@@ -31,6 +27,7 @@ from tests.verdict.scenes import (
     implicit,
     judged,
     refused,
+    self_made,
     shaken,
     stripped,
     unheard,
@@ -51,18 +48,6 @@ def pinned(*labels: str) -> Decision:
     """A decision that pins the keys of these chains."""
     keys = (spki(chain(label)[0]) for label in labels)
     return Decision(Level.AUTHENTICATED, pins=tuple(key for key in keys if key))
-
-
-def self_made(name: str) -> tuple[bytes, ...]:
-    """A self-signed certificate whose whole subject is this Common Name."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    builder = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), 7)
-        .not_valid_before(NOW - timedelta(days=300))
-        .not_valid_after(NOW + timedelta(days=300))
-    )
-    return (builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER),)
 
 
 # -- authenticated, good enough --------------------------------------------------------

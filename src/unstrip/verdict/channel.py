@@ -12,7 +12,7 @@ from unstrip.policy import Decision, Level
 from unstrip.policy.history import proved
 from unstrip.verdict.case import Case, Ground, combined, offered_words
 from unstrip.verdict.values import Code, Exposure, Finding, Reach
-from unstrip.wire import Outcome
+from unstrip.wire import Outcome, Trouble
 
 _SOON = timedelta(days=14)
 _FRESH = timedelta(hours=48)
@@ -37,9 +37,7 @@ def good_enough(decision: Decision, handshake: Handshake) -> bool:
 def exposure(decision: Decision, evidence: Evidence) -> Exposure:
     """Tell who can read this link."""
     if not evidence.secured:
-        upgrade = evidence.upgrade
-        unseen = upgrade is None or upgrade.outcome in (Outcome.BUSY, Outcome.UNAVAILABLE)
-        reach = Reach.UNKNOWN if unseen else Reach.READS
+        reach = Reach.READS if _words_crossed(evidence) else Reach.UNKNOWN
         return Exposure(reach, reach, reach)
     handshake = evidence.handshake
     proven = authenticated(decision, handshake)
@@ -49,6 +47,14 @@ def exposure(decision: Decision, evidence: Evidence) -> Exposure:
         attacker=Reach.SAFE if proven else Reach.READS,
         later=Reach.SAFE if secret else Reach.READS,
     )
+
+
+def _words_crossed(evidence: Evidence) -> bool:
+    """The dialog came far enough to tell that it stays in clear, or is not the server's own."""
+    upgrade, failure = evidence.upgrade, evidence.failure
+    if failure is not None and failure.trouble in (Trouble.SPOOFED, Trouble.UNSOLICITED):
+        return True
+    return upgrade is not None and upgrade.outcome not in (Outcome.BUSY, Outcome.UNAVAILABLE)
 
 
 def certificate(case: Case) -> Iterator[Finding]:

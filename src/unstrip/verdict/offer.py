@@ -71,6 +71,8 @@ def missing(case: Case) -> Iterator[Finding]:
     """The offer is not there: removed, hidden, never made, or who knows."""
     if case.upgrade.advertised or not _capabilities_heard(case):
         return
+    if any(finding.code is Code.OFFER_MASKED for finding in masked(case)):
+        return  # it is there, under the mask
     grounds = [*_outside(case), *_comparisons(case)]
     if grounds:
         grounds += _doors(case)

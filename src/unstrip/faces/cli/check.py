@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unstrip.faces.cli.speech import Complaint, Exit, colourful, say
+from unstrip.faces.cli.progress import progress
+from unstrip.faces.cli.speech import Complaint, Exit, say
 
 if TYPE_CHECKING:
     from unstrip.evidence import Endpoint, Evidence
     from unstrip.io.check import Checked, Plan
     from unstrip.io.store import History
+    from unstrip.policy.local import Table
 
 AT_ONCE = 50  # targets checked at the same time
 _EPILOG = """\b
@@ -110,7 +112,7 @@ async def _check_all(endpoints: list[Endpoint], plan: Plan, options: Options) ->
 
     rows: dict[int, Row] = {}
     waiting = iter(enumerate(endpoints))
-    with _progress(len(endpoints)) as advance:
+    with progress(len(endpoints), "checking") as advance:
 
         async def work() -> None:
             from unstrip.io.check import check as check_one
@@ -252,21 +254,3 @@ def _history(options: Options) -> Iterator[History | None]:
         raise Complaint(str(group.exceptions[0]), hint, Exit.UNKNOWN) from group
     finally:
         history.close()
-
-
-@contextmanager
-def _progress(count: int) -> Iterator[Advance]:
-    """Show how far it is, on a terminal."""
-    if not colourful(sys.stderr):
-        yield lambda: None
-        return
-    with click.progressbar(length=count, label="checking", file=sys.stderr, show_eta=False) as bar:
-        yield lambda: bar.update(1)
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from unstrip.policy.local import Table
-
-    Advance = Callable[[], None]

@@ -1,8 +1,139 @@
-"""placeholder."""
+"""`unstrip lab`: a hostile path on this machine, to try clients and servers against."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
+from unstrip.faces.cli.speech import Complaint, say
 
-@click.command()
-def lab() -> None:
-    """Lab."""
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from unstrip.lab.crossings import Crossing
+    from unstrip.lab.middlebox import Middlebox
+
+_EPILOG = """\b
+example:
+  unstrip lab --protocol smtp --trick mask-offer --listen 127.0.0.1:2525 --to 127.0.0.1:25"""
+_FOREVER = 10.0**9  # seconds
+
+
+class _Address(click.ParamType[tuple[str, int]]):
+    """HOST:PORT, or [HOST]:PORT."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Return host and port."""
+        host, _, port = str(value).rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            self.fail(f"'{value}' is not HOST:PORT", param, ctx)
+        return host.strip("[]"), int(port)
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--list", "list_", is_flag=True, help="List the tricks.")
+@click.option("--protocol", metavar="NAME", help="What is spoken: smtp, imap or pop3.")
+@click.option("--trick", metavar="NAME", help="What the middlebox does.")
+@click.option(
+    "--listen", type=_Address(), default="127.0.0.1:0", show_default=True, help="For clients."
+)
+@click.option("--to", type=_Address(), help="The server.")
+@click.option("--implicit-to", type=_Address(), help="The server's port with implicit TLS.")
+@click.option("--naive", is_flag=True, help="Match per segment and in capitals, as real boxes do.")
+@click.option("--for", "seconds", type=click.FloatRange(0), help="Seconds to run; else to Ctrl-C.")
+@click.option("--json", is_flag=True, help="One JSON object for each segment that crosses.")
+def lab(  # an option each
+    protocol: str | None,
+    trick: str | None,
+    listen: tuple[str, int],
+    to: tuple[str, int] | None,
+    implicit_to: tuple[str, int] | None,
+    seconds: float | None,
+    *,
+    list_: bool,
+    naive: bool,
+    json: bool,
+) -> None:
+    """Play a trick on every client that comes.
+
+    The middlebox listens and connects on loopback only, and nothing can make it do otherwise.
+    """
+    if list_:
+        _list(json=json)
+        return
+    if not (protocol and trick and to):
+        raise Complaint("--protocol, --trick and --to are needed", "see `unstrip lab --list`")
+    from unstrip.io.asyncio import run
+    from unstrip.lab.middlebox import middlebox
+
+    with _explained(), contextlib.suppress(KeyboardInterrupt):  # the way to end it
+        playing = middlebox(
+            trick,
+            protocol,
+            upstream=to,
+            listen=listen,
+            naive=naive,
+            implicit_upstream=implicit_to,
+            watch=_print_json if json else _print,
+        )
+        run(lambda: _play(playing, seconds or _FOREVER, quiet=json))
+
+
+async def _play(
+    playing: AbstractAsyncContextManager[Middlebox], seconds: float, *, quiet: bool
+) -> None:
+    async with playing as box:
+        if not quiet:
+            say(f"{box.trick.NAME} on {box.host}:{box.port}: {box.trick.WHAT}; Ctrl-C ends it")
+        await asyncio.sleep(seconds)
+
+
+def _list(*, json: bool) -> None:
+    from unstrip.evidence import to_json
+    from unstrip.lab.tricks import TRICKS
+
+    for name, trick in TRICKS.items():
+        if json:
+            record = {"name": name, "id": trick.ID, "what": trick.WHAT}
+            click.echo(to_json(record | {"protocols": trick.PROTOCOLS}))
+        else:
+            say(f"{name:<18} {trick.ID:<6} {', '.join(trick.PROTOCOLS):<16}  {trick.WHAT}")
+
+
+def _print(crossing: Crossing) -> None:
+    from unstrip.escaping import excerpt
+
+    inside = ", inside TLS" if crossing.inside else ""
+    where = f"{crossing.connection:>3} {crossing.leg.value}{inside}"
+    say(f"{crossing.at:9.3f} {where:<34} {excerpt(crossing.data)}")
+
+
+def _print_json(crossing: Crossing) -> None:
+    from unstrip.evidence import to_json
+
+    click.echo(to_json(crossing))
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    from unstrip.lab.loopback import NotLoopback
+    from unstrip.lab.middlebox import Unstageable
+    from unstrip.lab.tricks import NoSuchTrick
+
+    try:
+        yield
+    except NotLoopback as error:
+        raise Complaint(str(error), "the lab is for this machine only: use 127.0.0.1") from error
+    except (NoSuchTrick, Unstageable, KeyError) as error:
+        raise Complaint(str(error), "see `unstrip lab --list`") from error
+    except OSError as error:
+        raise Complaint(str(error), "is the port free, and yours to take?") from error
