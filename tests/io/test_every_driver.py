@@ -202,10 +202,10 @@ def test_a_server_that_falls_silent_meets_the_deadline(pki, attend, name, steps)
         peer.wait()
 
     with serving(script) as server:
-        evidence = visit(attend, server, name, timeout=0.3, roots=pki.roots)
+        evidence = visit(attend, server, name, timeout=0.2, roots=pki.roots)
         check(evidence, server, Trouble.DEADLINE, name)
     assert evidence.where.startswith("client > ")
-    assert "0.3 seconds" in evidence.failure.words
+    assert "0.2 seconds" in evidence.failure.words
 
 
 @each_driver

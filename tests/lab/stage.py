@@ -91,6 +91,7 @@ def play(
         ):
             endpoint = Endpoint("localhost", box.port, protocol)
             seen = [await attend(endpoint, terms) for _ in range(visits)]
+            await box.alone()  # so that everything that was said has crossed
         return Scene(tuple(seen), box.crossings, tuple(box.troubles))
 
     return run(experiment, runner)

@@ -70,6 +70,10 @@ class Middlebox:
         self._server = await listen_on(self._protocol, host, port)
         self.host, self.port = self._server.sockets[0].getsockname()[:2]
 
+    async def alone(self) -> None:
+        """Wait until every passage there is by now has ended."""
+        await asyncio.gather(*self._passages)
+
     async def close(self) -> None:
         """Stop listening, and close every connection."""
         self._server.close()

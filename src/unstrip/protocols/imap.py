@@ -93,7 +93,8 @@ def _upgrade(wire: Wire, ask: Asking, text: str, listed: Answer) -> Dialog[Upgra
     if ask.manner is Manner.CANARY:
         return ended(Outcome.NOT_ASKED, answer.text)
     if answer.status != "OK":  # RFC 9051, 6.2.1: NO or BAD
-        return ended(answer.outcome, answer.text)
+        closing = answer.status == "BYE"  # any other excuse is a refusal: the offer stood (J-02)
+        return ended(answer.outcome if closing else Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
     again = yield from command(wire, f"{ask.tag}3", "CAPABILITY")  # RFC 9051, 6.2.1: discard, ask
     return ended(Outcome.UPGRADED, inside=again.capabilities)

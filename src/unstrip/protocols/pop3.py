@@ -75,8 +75,8 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
     answer = yield from status(wire)
     if ask.manner is Manner.CANARY:
         return ended(Outcome.NOT_ASKED, answer.text)
-    if not answer.ok:
-        return ended(answer.outcome, answer.text)
+    if not answer.ok:  # whatever the excuse, it is a refusal: the offer stood (J-02)
+        return ended(Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
     _, inside = yield from capabilities(wire)  # RFC 2595, 4: discard, ask again
     return ended(Outcome.UPGRADED, inside=inside)

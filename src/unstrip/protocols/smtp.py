@@ -89,7 +89,8 @@ def _upgrade(wire: Wire, ask: Asking, greeting: Reply, hello: Reply) -> Dialog[U
     if ask.manner is Manner.CANARY:
         return ended(Outcome.NOT_ASKED, answer.text)
     if answer.code != 220:  # RFC 3207, 4: 220, 501 or 454; nothing but 220 is a go-ahead (R4)
-        return ended(answer.outcome, answer.text)
+        closing = answer.code == 421  # any other excuse is a refusal: the offer stood (J-02)
+        return ended(Outcome.BUSY if closing else Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
     again = inside_hello((yield from ehlo(wire, ask)))  # RFC 3207, 4.2: forget all, ask again
     return ended(Outcome.UPGRADED, inside=keywords(again))

@@ -52,13 +52,13 @@ class _Address(click.ParamType[tuple[str, int]]):
 @click.option("--for", "seconds", type=click.FloatRange(0), help="Seconds to run; else to Ctrl-C.")
 @click.option("--json", is_flag=True, help="One JSON object for each segment that crosses.")
 def lab(  # an option each
+    *,
     protocol: str | None,
     trick: str | None,
     listen: tuple[str, int],
     to: tuple[str, int] | None,
     implicit_to: tuple[str, int] | None,
     seconds: float | None,
-    *,
     list_: bool,
     naive: bool,
     json: bool,
