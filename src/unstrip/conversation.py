@@ -120,7 +120,7 @@ class Conversation(Generic[T]):
     # For whoever goes on talking when the dialog is over
 
     def seal(self, data: bytes) -> bytes:
-        """Return what is to be sent so that the peer reads `data`, and note it as said."""
+        """Return what is to be sent so that the peer reads `data`."""
         self._note(self._side, Layer.SECURE if self.tunnel else Layer.CLEAR, data)
         return self.tunnel.seal(data) if self.tunnel else data
 
@@ -194,5 +194,5 @@ class Conversation(Generic[T]):
             self.wire.hear(b"")
 
     def _note(self, speaker: Side, layer: Layer, data: bytes) -> None:
-        if data:
+        if data and not self.done:  # what a link carries later is none of ours to keep
             self._transcript.append(Utterance(speaker, layer, data, self._clock()))

@@ -322,7 +322,8 @@ def _race_row(row: Standing) -> tuple[str, ...]:
     )
     if row.name == "C":
         return (*measured, "", "", "")
-    return (*measured, f"{row.lowest:.2f}-{row.highest:.2f}", f"{TARGETS[row.name]:.2f}", row.verdict)
+    spread = f"{row.lowest:.2f}-{row.highest:.2f}"
+    return (*measured, spread, f"{TARGETS[row.name]:.2f}", row.verdict)
 
 
 def figure_table(rows: Sequence[Figure]) -> str:
@@ -365,7 +366,7 @@ def as_json(report: Report, load: Load) -> str:
     """The report with every round in it."""
     figures = [{**asdict(figure), "verdict": figure.verdict} for figure in report.figures]
     return json.dumps(
-        {"load": asdict(load), "target": TARGET, **asdict(report), "figures": figures}, indent=2
+        {"load": asdict(load), "targets": TARGETS, **asdict(report), "figures": figures}, indent=2
     )
 
 

@@ -199,7 +199,7 @@ def test_a_slow_reader_at_the_other_end_holds_the_writer_up(pki, loop):
 
     async def main():
         async with linked(pki, script) as exchange:
-            for _ in range(64):
+            for _ in range(8):
                 await exchange.send(bytes(BACKLOG))
 
     play(loop, main)

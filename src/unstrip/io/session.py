@@ -115,7 +115,7 @@ class Session:
         return _and_leave(client, self._protocol.farewell(wire)) if self.terms.leave else client
 
     def _make_tunnel(self) -> Tunnel:
-        context = client_context(self._roots.source)
+        context = client_context(self._roots)
         self._tunnel = BundledTunnel(context, self.endpoint.reference, self._protocol.ALPN)
         return self._tunnel
 

@@ -22,20 +22,30 @@ class NoRoots(OSError):
     """The file of trusted roots cannot be read."""
 
 
-@cache
 def anchors(ca_file: Path | None = None) -> Anchors:
-    """Return the trusted roots.
+    """Return the trusted roots; a file that was written anew is read anew.
 
     Args: ca_file: PEM; the system's roots, or SSL_CERT_FILE's, by default.
     Raises: NoRoots: there are none to be read; nothing would be trusted, so nothing is judged.
     """
     path = ca_file or _system_roots()
-    store = crypto.X509Store()
     try:
-        store.load_locations(str(path))
-    except crypto.Error as error:
+        return _read(str(path), path.stat().st_mtime_ns)
+    except (OSError, crypto.Error) as error:
         raise NoRoots(f"no trusted roots can be read from {path}") from error
-    return Anchors(store, str(path))
+
+
+@cache
+def _read(path: str, _written: int) -> Anchors:
+    store = crypto.X509Store()
+    store.load_locations(path)
+    return Anchors(store, path)
+
+
+@cache
+def client_context(roots: Anchors) -> SSL.Context:
+    """Return our client side's context for these roots."""
+    return bundled.client_context(roots.source)
 
 
 def _system_roots() -> Path:
@@ -45,12 +55,6 @@ def _system_roots() -> Path:
         if path and Path(path).is_file():
             return Path(path)
     raise NoRoots("this system has no file of trusted roots")
-
-
-@cache
-def client_context(source: str) -> SSL.Context:
-    """Return our client side's context for the roots that `anchors` read from `source`."""
-    return bundled.client_context(source)
 
 
 def server_context(chain: Path, key: Path) -> ssl.SSLContext:

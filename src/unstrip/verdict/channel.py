@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from unstrip.certificates import Certificate, Fault, Unreadable, read, spki
+from unstrip.escaping import printable
 from unstrip.evidence import Evidence
 from unstrip.handshake import Handshake
 from unstrip.policy import Decision, Level
@@ -152,7 +153,9 @@ def _looks_made_up(mine: Handshake, evidence: Evidence) -> Iterator[Ground]:
     except (Unreadable, IndexError):
         return
     if leaf.subject.endswith(".localdomain") or (leaf.weak and leaf.self_signed):
-        yield Ground("certificate", 0.8, f"it looks like an interception tool's: {leaf.subject}")
+        yield Ground(
+            "certificate", 0.8, f"it looks like an interception tool's: {printable(leaf.subject)}"
+        )
     elif _made_just_now(leaf, evidence):
         yield Ground("certificate", 0.55, "it was made within the last two days, for a short life")
 
@@ -188,7 +191,7 @@ def _names(der: bytes) -> tuple[str, ...]:
         leaf = read(der)
     except Unreadable:
         return ()
-    return (leaf.dns_names + leaf.addresses)[:4]
+    return tuple(printable(name) for name in (leaf.dns_names + leaf.addresses)[:4])
 
 
 def _version(name: str) -> int:

@@ -142,7 +142,8 @@ def broke_at_the_upgrade(case: Case) -> Iterator[Finding]:
         words = f"the connection was torn down when TLS was to start: {failure.words}"
         yield Finding(Code.RESET_AT_UPGRADE, 0.8, words, _elsewhere_works(case))
     elif failure.trouble is Trouble.DEADLINE and case.asked:
-        words = f"{case.verb} was never answered, though everything before it was"
+        what = "the TLS handshake" if _in_tls(evidence) else case.verb
+        words = f"{what} was never answered, though everything before it was"
         yield Finding(Code.SILENT_AFTER_REQUEST, 0.7, words, _elsewhere_works(case))
 
 
