@@ -56,7 +56,7 @@ class BundledTunnel(Tunnel):
         self._faults: list[int] = []
         self._connection.set_app_data(self._faults)
         if not _is_address(server_name):
-            self._connection.set_tlsext_host_name(server_name.encode())
+            self._connection.set_tlsext_host_name(server_name.rstrip(".").encode())
         if alpn is not None:
             self._connection.set_alpn_protos([alpn.encode()])
         self._connection.set_connect_state()
@@ -89,9 +89,12 @@ class BundledTunnel(Tunnel):
         return sent
 
     def seal(self, plaintext: bytes) -> bytes:
-        """Return `plaintext` as records to be sent."""
-        if plaintext:
-            self._connection.sendall(plaintext)
+        """Return `plaintext` as records to be sent, as `Tunnel.seal`."""
+        try:
+            if plaintext:
+                self._connection.sendall(plaintext)
+        except SSL.Error as error:
+            raise self._failed(error) from error
         return self.outgoing()
 
     def open(self) -> bytes:

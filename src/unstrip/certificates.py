@@ -179,7 +179,7 @@ def matches(certificate: Certificate | Identifiers, name: str) -> bool:
         address = ipaddress.ip_address(name)
     except ValueError:
         return any(_dns_match(pattern, name) for pattern in certificate.dns_names)
-    return any(address == ipaddress.ip_address(known) for known in certificate.addresses)
+    return str(address) in certificate.addresses  # a network is none, whatever it contains
 
 
 def spki(der: bytes) -> str | None:

@@ -12,7 +12,7 @@ passes through it. So no driver can get the switch wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import GeneratorType
+from types import GeneratorType, TracebackType
 from typing import Generic, TypeVar
 
 from unstrip.handshake import Handshake
@@ -24,6 +24,7 @@ from unstrip.wire import (
     Dialog,
     Effect,
     Ended,
+    ProtocolError,
     Send,
     StartTLS,
     Upgrade,
@@ -66,6 +67,7 @@ class Conversation(Generic[T]):
         self._side, self._implicit = side, implicit
         self._transcript: list[Utterance] = []
         self._hung_up = False
+        self._broke_at: tuple[str, ...] = ()
         self._dialog = self._whole(dialog(self.wire))
         self._effects = self._run()
 
@@ -108,9 +110,9 @@ class Conversation(Generic[T]):
 
     def where(self) -> str:
         """Name the state the dialog is in, innermost last: "client > ehlo > reply > line"."""
-        names: list[str] = []
+        names = list(self._broke_at)
         frame: object = self._dialog
-        while isinstance(frame, GeneratorType):
+        while isinstance(frame, GeneratorType) and not self._broke_at:
             names.append(frame.gi_code.co_name)
             frame = frame.gi_yieldfrom
         if self.tunnel is not None and not self.tunnel.ready:
@@ -135,6 +137,9 @@ class Conversation(Generic[T]):
             except StopIteration as end:
                 self._finish(end.value)
                 return
+            except ProtocolError as error:
+                self._broke_at = tuple(_places(error.__traceback__))
+                raise
             match effect:
                 case StartTLS(early):
                     yield from self._start_tls(early)
@@ -196,3 +201,9 @@ class Conversation(Generic[T]):
     def _note(self, speaker: Side, layer: Layer, data: bytes) -> None:
         if data and not self.done:  # what a link carries later is none of ours to keep
             self._transcript.append(Utterance(speaker, layer, data, self._clock()))
+
+
+def _places(trace: TracebackType | None) -> Iterator[str]:
+    """Name the functions that an error passed through, below the conversation's own."""
+    while trace is not None and (trace := trace.tb_next) is not None:
+        yield trace.tb_frame.f_code.co_name

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from unstrip.escaping import printable
 from unstrip.evidence import Endpoint
+from unstrip.hostname import BadHostName, host_name
 from unstrip.protocols import REGISTRY, SCHEMES
 
 _LAST_PORT = 65535
@@ -37,40 +37,11 @@ def parse(text: str, protocol: str | None = None, server_name: str = "") -> Endp
     if scheme is None:
         raise _unknown(text, scheme_name)
     host, port = _host_and_port(text, rest)
-    return Endpoint(
-        host=host_name(host),
-        port=port or scheme.port,
-        protocol=scheme.protocol,
-        implicit=scheme.implicit,
-        server_name=host_name(server_name) if server_name else "",
-    )
-
-
-def host_name(host: str) -> str:
-    """Return a host as it goes into DNS and certificates: an A-label in lower case, or an address.
-
-    Raises: BadTarget: it is neither (RFC 5890).
-    """
     try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        pass
-    import idna
-
-    name = host.rstrip(".").lower()
-    try:
-        if not name.isascii():
-            name = idna.encode(name, uts46=True).decode()
-    except idna.IDNAError as error:
-        raise BadTarget(f"'{printable(host)}' is no host name: {error}", _HINT) from error
-    labels = name.split(".")
-    fine = all(
-        0 < len(label) < 64 and label.replace("-", "a").replace("_", "a").isalnum()
-        for label in labels
-    )
-    if not fine or len(name) > 253:
-        raise BadTarget(f"'{printable(host)}' is no host name", _HINT)
-    return name
+        host, server_name = host_name(host), host_name(server_name) if server_name else ""
+    except BadHostName as error:
+        raise BadTarget(str(error), _HINT) from error
+    return Endpoint(host, port or scheme.port, scheme.protocol, scheme.implicit, server_name)
 
 
 _HINT = "write scheme://host or scheme://host:port, for example imap://mail.example.org"

@@ -18,6 +18,7 @@ from unstrip.wire import ProtocolError, Trouble
 _READ = 65536  # bytes taken out of the engine at a time
 _FLIGHT = 16384  # bytes of the peer's first flight kept to read the group from
 _DER = 2  # _ssl.ENCODING_DER
+_GONE = "nothing more can be sent inside TLS"
 
 
 class HandshakeFailed(ProtocolError):
@@ -46,8 +47,9 @@ class Tunnel:
         self, context: ssl.SSLContext, server_name: str | None, *, server_side: bool = False
     ) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        name = None if server_name is None else server_name.rstrip(".")  # RFC 6066, 3
         self._engine = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_name
+            self._incoming, self._outgoing, server_side=server_side, server_hostname=name
         )
         self._begin(server_name)
 
@@ -90,8 +92,14 @@ class Tunnel:
         return self._outgoing.read()
 
     def seal(self, plaintext: bytes) -> bytes:
-        """Return `plaintext` as records to be sent."""
-        self._engine.write(plaintext)
+        """Return `plaintext` as records to be sent.
+
+        Raises: HandshakeFailed: TLS broke, or the peer hung up without closing it.
+        """
+        try:
+            self._engine.write(plaintext)
+        except (ssl.SSLError, OSError) as error:
+            raise HandshakeFailed(getattr(error, "reason", None) or "", _GONE) from error
         return self._outgoing.read()
 
     def open(self) -> bytes:

@@ -269,6 +269,8 @@ class Wire:
             self._outbox.clear()
             yield Send(whole[:cut])
             yield Settle(_SPLIT_GAP)
+            if self._inbox:
+                raise Unsolicited(f"an answer to half a request: {excerpt(self._inbox)}")
             self._outbox += whole[cut:]
         yield from self.flush()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from unstrip.conversation import Conversation
@@ -194,6 +195,21 @@ class Exchange(asyncio.Protocol, Generic[T]):
             self._reader.set_result(None)
 
 
+class _Call(Exchange[Upgrade]):
+    """A session's own exchange: it tells the session when the connection stands."""
+
+    def __init__(self, session: Session, address: str, started: float) -> None:
+        super().__init__(session.talk, leave=session.terms.leave)
+        self._session, self._address, self._started = session, address, started
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note who answered and how long it took, and begin."""
+        session = self._session
+        session.reached(self._address, session.clock.elapsed() - self._started)
+        self.settle = session.settle
+        super().connection_made(transport)
+
+
 async def attend(endpoint: Endpoint, terms: Terms = Terms()) -> Evidence:
     """Hold one session and return what was seen; whatever goes wrong is in it."""
     session = Session(endpoint, terms)
@@ -220,14 +236,9 @@ async def dial(session: Session) -> Exchange[Upgrade]:
     host = session.terms.connect_to or session.endpoint.host
     error: OSError = OSError("no address to connect to")
     for address in await asyncio.wrap_future(look_up(host, session.endpoint.port)):
-        started = clock.elapsed()
-
-        def begin(address: str = address, started: float = started) -> Exchange[Upgrade]:
-            session.reached(address, clock.elapsed() - started)
-            return Exchange(session.talk, session.settle, leave=session.terms.leave)
-
+        call = partial(_Call, session, address, clock.elapsed())
         try:
-            _, exchange = await loop.create_connection(begin, address, session.endpoint.port)
+            _, exchange = await loop.create_connection(call, address, session.endpoint.port)
         except OSError as failed:
             error = failed
             continue

@@ -65,6 +65,7 @@ class Session:
         self.connected: float | None = None
         self._roots = terms.roots or anchors()
         self._protocol = REGISTRY[endpoint.protocol]
+        self._ended: Upgrade | None = None
         self._ask = replace(terms.ask, tag=secrets.token_hex(4))  # F-01: none that can be guessed
         self.talk = Conversation(
             self._dialog,
@@ -87,8 +88,13 @@ class Session:
         return min(_SETTLE_LEAST + 1.5 * self._round_trip, _SETTLE_MOST)
 
     def evidence(self, error: Exception | None = None) -> Evidence:
-        """Return what was seen, up to now or up to `error`."""
+        """Return what was seen, up to now or up to `error`.
+
+        A peer who does not wait for our leave-taking has answered all the same.
+        """
         talk = self.talk
+        if self._ended is not None:
+            error = None
         return Evidence(
             endpoint=self.endpoint,
             address=self.address,
@@ -97,7 +103,7 @@ class Session:
             insisted=self.terms.ask.insist,
             transcript=talk.transcript,
             connected=self.connected,
-            upgrade=talk.result if talk.done else talk.wire.so_far,
+            upgrade=self._ended or talk.wire.so_far,
             handshake=talk.handshake,
             failure=None if error is None else failure(error),
             where="" if error is None else talk.where(),
@@ -111,8 +117,10 @@ class Session:
         return evidence
 
     def _dialog(self, wire: Wire) -> Dialog[Upgrade]:
-        client = self._protocol.client(wire, self._ask)
-        return _and_leave(client, self._protocol.farewell(wire)) if self.terms.leave else client
+        upgrade = self._ended = yield from self._protocol.client(wire, self._ask)
+        if self.terms.leave:
+            yield from self._protocol.farewell(wire)
+        return upgrade
 
     def _make_tunnel(self) -> Tunnel:
         context = client_context(self._roots)
@@ -128,12 +136,6 @@ class Session:
             self.talk.handshake = annotated  # what is refused is evidence too
             self.terms.accept(annotated)
         return annotated
-
-
-def _and_leave(client: Dialog[Upgrade], farewell: Dialog[None]) -> Dialog[Upgrade]:
-    upgrade = yield from client
-    yield from farewell
-    return upgrade
 
 
 def failure(error: Exception) -> Failure:

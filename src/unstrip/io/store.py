@@ -1,7 +1,8 @@
 """The history of visits, in SQLite: evidence kept whole, and released only by command.
 
-Visits prove something only where TLS was seen, so those are the ones that outlive pruning: no
-number of stripped visits, which anyone on the path can cause, pushes an honest one out.
+Visits prove something only where TLS was seen, so those are the ones that outlive pruning, one a
+day of each kind: no number of stripped or impersonated visits, which anyone on the path can cause,
+pushes an honest one out.
 
 A store that cannot be read is an error, never an empty history: that would loosen a decision.
 """
@@ -15,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unstrip.evidence import Endpoint, Evidence, from_json, to_json
+from unstrip.policy.history import proved
 
-NEWEST = 20  # visits kept for an endpoint, besides one in TLS or with the offer a day
+NEWEST = 20  # visits kept for an endpoint, besides the telling ones
 DAYS = 180  # for as long those are kept
 _VERSION = 1
 _SCHEMA = """
@@ -35,7 +37,7 @@ delete from visit where {_ENDPOINT}
 and id not in (select id from visit where {_ENDPOINT} order by id desc limit {NEWEST})
 and id not in (
     select max(id) from visit where {_ENDPOINT} and telling
-    and began > date('now', '-{DAYS} days') group by date(began), secured
+    and began > date('now', '-{DAYS} days') group by date(began), telling
 )
 """  # noqa: S608  # our own words only
 
@@ -96,18 +98,15 @@ class History:
         if evidence.connected is None:
             return
         key = _key(evidence.endpoint)
-        advertised = evidence.upgrade is not None and evidence.upgrade.advertised
-        telling = evidence.secured or advertised
-        row = (*key, f"{evidence.began:%Y-%m-%dT%H:%M:%S}", telling, evidence.secured)
-        with self._explained():
-            self._db.execute("begin immediate")
+        began = f"{evidence.began:%Y-%m-%dT%H:%M:%S}"
+        row = (*key, began, _telling(evidence), evidence.secured)
+        with self._explained(), self._transaction():
             self._db.execute(
                 "insert into visit (host, port, protocol, implicit, server_name, began, telling,"
                 " secured, evidence) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*row, to_json(evidence)),
             )
             self._db.execute(_PRUNE, key * 3)
-            self._db.execute("commit")
 
     def remembered(self) -> tuple[Remembered, ...]:
         """Return one summary for each endpoint, by name."""
@@ -133,6 +132,16 @@ class History:
         self._db.close()
 
     @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("rollback")
+            raise
+        self._db.execute("commit")
+
+    @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
@@ -140,6 +149,13 @@ class History:
             raise
         except (sqlite3.Error, OSError, ValueError) as error:
             raise StoreError(f"the history in {self.path} cannot be used: {error}") from error
+
+
+def _telling(evidence: Evidence) -> int:
+    """How much a visit proves: 3 who was there, 2 TLS, 1 the offer, 0 nothing."""
+    if evidence.secured:
+        return 3 if proved(evidence) else 2
+    return int(evidence.upgrade is not None and evidence.upgrade.advertised)
 
 
 def _key(endpoint: Endpoint) -> tuple[str | int, ...]:

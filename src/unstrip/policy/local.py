@@ -20,9 +20,13 @@ from typing import Literal
 
 import msgspec
 
+from unstrip.escaping import printable
+from unstrip.hostname import BadHostName, host_name
 from unstrip.policy.values import Level, Policy
+from unstrip.protocols import REGISTRY
 
 SOURCE = "local"
+_LAST_PORT = 65535
 _PIN = re.compile(r"sha256:([0-9a-fA-F]{64})")
 
 
@@ -62,11 +66,9 @@ def parse(text: str) -> Table:
     """
     try:
         table = msgspec.convert(tomllib.loads(text), Table)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib's own and msgspec's are ValueErrors
         raise BadTable(str(error).replace("$.", "").replace("`", "'")) from error
-    for number, rule in enumerate(table.rule, 1):
-        _check(rule, number)
-    return table
+    return Table(tuple(_checked(rule, number) for number, rule in enumerate(table.rule, 1)))
 
 
 def opinion(table: Table, host: str, port: int, protocol: str) -> Policy | None:
@@ -80,17 +82,37 @@ def opinion(table: Table, host: str, port: int, protocol: str) -> Policy | None:
 
 
 def _host_fits(pattern: str, host: str) -> bool:
-    pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
+    host = host.lower().rstrip(".")
     if pattern == "*":
         return True
     return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
-def _check(rule: Rule, number: int) -> None:
-    if "*" in rule.host.removeprefix("*.") and rule.host != "*":
-        raise BadTable(f"rule {number}: host: '{rule.host}': a star may only be the first label")
+def _checked(rule: Rule, number: int) -> Rule:
+    """Return the rule with its host as A-labels.
+
+    A rule that can never fit would protect nothing, and nobody would notice: it is a mistake.
+    """
+    if rule.port is not None and not 0 < rule.port <= _LAST_PORT:
+        raise BadTable(f"rule {number}: port: {rule.port} is none")
+    if rule.protocol is not None and rule.protocol not in REGISTRY:
+        known = ", ".join(REGISTRY)
+        raise BadTable(f"rule {number}: protocol: '{printable(rule.protocol)}' is none of {known}")
     for pin in rule.pin:
         if not _PIN.fullmatch(pin):
-            raise BadTable(f"rule {number}: pin: '{pin}' is not 'sha256:' and 64 hex digits")
+            words = f"'{printable(pin)}' is not 'sha256:' and 64 hex digits"
+            raise BadTable(f"rule {number}: pin: {words}")
     if rule.pin and rule.require != "verify":
         raise BadTable(f"rule {number}: pin: only goes with require = 'verify'")
+    return msgspec.structs.replace(rule, host=_pattern(rule.host, number))
+
+
+def _pattern(host: str, number: int) -> str:
+    if host == "*":
+        return host
+    star = "*." if host.startswith("*.") else ""
+    try:
+        return star + host_name(host.removeprefix("*."))
+    except BadHostName as error:
+        words = f"{error}; a star may only be the first label"
+        raise BadTable(f"rule {number}: host: {words}") from error

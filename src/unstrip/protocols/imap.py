@@ -83,7 +83,7 @@ def _upgrade(wire: Wire, ask: Asking, text: str, listed: Answer) -> Dialog[Upgra
         return Upgrade(outcome, advertised, text, greeted, offered, unlisted, said, inside)
 
     wire.so_far = ended(Outcome.BROKEN_OFF)
-    if listed.status == "BYE":
+    if listed.status == "BYE" or (unlisted and listed.outcome is Outcome.BUSY):
         return ended(listed.outcome, listed.text)
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
         return ended(Outcome.NOT_OFFERED, unlisted)
@@ -202,8 +202,8 @@ def server(wire: Wire, serve: Serving = Serving()) -> Dialog[Upgrade]:
 def _answer(wire: Wire, serve: Serving) -> Dialog[str]:
     """Answer commands until STARTTLS is to be granted (its tag) or the client is gone ("")."""
     for _ in range(_PATIENCE):
-        tag, verb = yield from _command(wire)
-        if verb == VERB and serve.offer and not wire.secure:
+        tag, verb, argument = yield from _command(wire)
+        if verb == VERB and serve.offer and not wire.secure and not argument:
             return tag
         wire.send_line(_answer_to(tag, verb, wire, serve))
         if verb == "LOGOUT":
@@ -226,6 +226,8 @@ def _answer_to(tag: str, verb: str, wire: Wire, serve: Serving) -> str:
             return f"* BYE Bye\r\n{tag} OK done"
         case "STARTTLS" if wire.secure:
             return f"{tag} BAD TLS is active already"  # RFC 9051, 6.2.1
+        case "STARTTLS" if serve.offer:
+            return f"{tag} BAD STARTTLS takes no argument"  # RFC 9051, 6.2.1
         case "LOGIN" | "AUTHENTICATE" if not wire.secure:
             return f"{tag} NO [PRIVACYREQUIRED] Not before TLS"  # RFC 5530, 3
         case "LOGIN" | "AUTHENTICATE":
@@ -240,13 +242,14 @@ def _capabilities(wire: Wire, serve: Serving) -> str:
     return f"IMAP4rev1 IMAP4rev2{f' {OFFER}' if serve.offer else ''} LOGINDISABLED"
 
 
-def _command(wire: Wire) -> Dialog[tuple[str, str]]:
-    """Receive one command as tag and verb; a client that hung up has said LOGOUT."""
+def _command(wire: Wire) -> Dialog[tuple[str, str, str]]:
+    """Receive a command as tag, verb and argument; a client that hung up has said LOGOUT."""
     try:
         text = (yield from line(wire, COMMAND_LIMIT)).decode("utf-8", "replace")
     except Ended:
-        return "*", "LOGOUT"
+        return "*", "LOGOUT", ""
     tag, _, rest = text.partition(" ")
     if not re.fullmatch(r"[!-~]{1,64}", tag) or re.search(r'[(){%*"\\+]', tag):
-        return "*", ""
-    return tag, rest.strip().upper().partition(" ")[0]
+        return "*", "", ""
+    verb, _, argument = rest.strip().partition(" ")
+    return tag, verb.upper(), argument

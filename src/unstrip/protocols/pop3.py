@@ -69,6 +69,8 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         return Upgrade(outcome, advertised, greeting.text, (), offered, unlisted, said, inside)
 
     wire.so_far = ended(Outcome.BROKEN_OFF)
+    if unlisted and listed.outcome is Outcome.BUSY:
+        return ended(Outcome.BUSY, listed.text)
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
         return ended(Outcome.NOT_OFFERED, unlisted)
     yield from wire.request(VERB, ask.manner)
@@ -132,8 +134,8 @@ def server(wire: Wire, serve: Serving = Serving()) -> Dialog[Upgrade]:
 def _answer(wire: Wire, serve: Serving) -> Dialog[bool]:
     """Answer commands until STLS is to be granted (True) or the client is gone (False)."""
     for _ in range(_PATIENCE):
-        verb = yield from _command(wire)
-        if verb == VERB and serve.offer and not wire.secure:
+        verb, argument = yield from _command(wire)
+        if verb == VERB and serve.offer and not wire.secure and not argument:
             return True
         wire.send_line(_answer_to(verb, wire, serve))
         if verb == "QUIT":
@@ -152,6 +154,8 @@ def _answer_to(verb: str, wire: Wire, serve: Serving) -> str:
             return "+OK Bye"
         case "STLS" if wire.secure:
             return "-ERR Command not permitted when TLS active"  # RFC 2595, 4
+        case "STLS" if serve.offer:
+            return "-ERR STLS takes no argument"  # RFC 2595, 4
         case "USER" | "PASS" | "APOP" | "AUTH" if not wire.secure:
             return "-ERR [AUTH] Not before TLS"
         case "USER" | "PASS" | "APOP" | "AUTH":
@@ -160,10 +164,11 @@ def _answer_to(verb: str, wire: Wire, serve: Serving) -> str:
             return f'-ERR Command not recognized: "{printable(verb)}"'
 
 
-def _command(wire: Wire) -> Dialog[str]:
-    """Receive one command's verb; a client that hung up has said QUIT."""
+def _command(wire: Wire) -> Dialog[tuple[str, str]]:
+    """Receive a command as verb and argument; a client that hung up has said QUIT."""
     try:
         text = yield from line(wire, COMMAND_LIMIT)
     except Ended:
-        return "QUIT"
-    return text.decode("utf-8", "replace").partition(" ")[0].upper()
+        return "QUIT", ""
+    verb, _, argument = text.decode("utf-8", "replace").partition(" ")
+    return verb.upper(), argument

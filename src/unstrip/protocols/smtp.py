@@ -80,7 +80,7 @@ def _upgrade(wire: Wire, ask: Asking, greeting: Reply, hello: Reply) -> Dialog[U
         return Upgrade(outcome, advertised, greeting.text, (), offered, unlisted, said, inside)
 
     wire.so_far = ended(Outcome.BROKEN_OFF)
-    if hello.code == 421:
+    if hello.code != 250 and hello.outcome is Outcome.BUSY:
         return ended(Outcome.BUSY, hello.text)
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
         return ended(Outcome.NOT_OFFERED, unlisted)
@@ -206,5 +206,6 @@ def inside_hello(hello: Reply) -> Reply:
     Raises: Unsolicited: a 220: what answers is one message behind.
     """
     if hello.code == 220:
-        raise Unsolicited(f"a greeting inside TLS where EHLO was to be answered: {hello.text!r}")
+        quoted = excerpt(hello.text.encode())
+        raise Unsolicited(f"a greeting inside TLS where EHLO was to be answered: {quoted}")
     return hello

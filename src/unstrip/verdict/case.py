@@ -120,6 +120,19 @@ def proofs(evidence: Evidence, needle: bytes, speaker: Side = Side.SERVER) -> tu
     return ()
 
 
+def last_proof(evidence: Evidence, needle: bytes) -> tuple[Proof, ...]:
+    """Find `needle` as the last thing that the server said in clear."""
+    clear = [
+        (index, spoken.data)
+        for index, spoken in enumerate(evidence.transcript)
+        if spoken.speaker is Side.SERVER and spoken.layer is Layer.CLEAR
+    ]
+    if not clear or not needle or not clear[-1][1].endswith(needle):
+        return ()
+    index, data = clear[-1]
+    return (Proof(index, len(data) - len(needle), needle),)
+
+
 def offered_words(evidence: Evidence) -> tuple[str, ...]:
     """Return what was offered in clear, upper-case, each line whole."""
     upgrade = evidence.upgrade

@@ -111,7 +111,10 @@ def expires_soon(case: Case) -> Iterator[Finding]:
     handshake = case.evidence.handshake
     if handshake is None or not handshake.chain or not proved(case.evidence):
         return
-    left = read(handshake.chain[0]).not_after - case.evidence.began
+    try:
+        left = read(handshake.chain[0]).not_after - case.evidence.began
+    except Unreadable:
+        return
     if left < _SOON:
         words = f"the certificate expires in {left.days} days"
         yield Finding(Code.CERTIFICATE_EXPIRES_SOON, 0.99, words)
@@ -125,7 +128,7 @@ def lists_differ(case: Case) -> Iterator[Finding]:
         words = f"{case.offer} is offered again inside TLS, where it must not be"
         yield Finding(Code.OFFERED_INSIDE_TLS, 0.5, words, source="RFC 3207, 4.2")
     if case.evidence.secured and inside and (extra := _mechanisms(before) - _mechanisms(inside)):
-        words = f"listed in clear, but not inside TLS: {', '.join(sorted(extra))}"
+        words = f"listed in clear, but not inside TLS: {printable(', '.join(sorted(extra)))}"
         yield Finding(Code.CAPABILITIES_DIFFER, 0.4, words)
     if _takes_passwords(before):
         words = "logging in is offered in clear, before TLS"

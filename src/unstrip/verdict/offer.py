@@ -53,7 +53,9 @@ def capabilities_refused(case: Case) -> Iterator[Finding]:
     modern = "ESMTP" in case.upgrade.greeting or "IMAP4" in case.upgrade.greeting
     earlier = [visit for visit in case.history if visit.upgrade and visit.upgrade.offered]
     grounds = []
-    if modern:
+    if any(masked_banner(case)):
+        grounds.append(Ground("transcript", 0.9, "the greeting is masked as well"))
+    elif modern:
         grounds.append(Ground("transcript", 0.6, "the greeting names the extended protocol"))
     if earlier:
         grounds.append(Ground("history", 0.9, f"it was answered on {_on(earlier[-1])}"))

@@ -9,7 +9,15 @@ from statistics import median
 from unstrip.escaping import excerpt, printable
 from unstrip.evidence import Evidence
 from unstrip.transcript import Layer, Side
-from unstrip.verdict.case import Case, Ground, combined, heard, offered_words, proofs
+from unstrip.verdict.case import (
+    Case,
+    Ground,
+    combined,
+    heard,
+    last_proof,
+    offered_words,
+    proofs,
+)
 from unstrip.verdict.values import Code, Finding, Proof
 from unstrip.wire import CANARY, Manner, Outcome, Trouble
 
@@ -32,7 +40,7 @@ def injected(case: Case) -> Iterator[Finding]:
     residue = case.evidence.residue
     words = f"plaintext was injected behind the go-ahead: {excerpt(residue)}"
     because = ("it would have passed for the answer to the first command inside TLS",)
-    shown = proofs(case.evidence, residue)
+    shown = last_proof(case.evidence, residue)
     yield Finding(Code.PLAINTEXT_INJECTED, 0.98, words, because, shown, "RFC 3207, 4.2")
 
 
@@ -56,7 +64,11 @@ def desynchronised(case: Case) -> Iterator[Finding]:
         words = f"the server spoke out of turn inside TLS: {failure.words}"
         because = ("it was spliced into another port of the server, or that is wired wrong",)
         yield Finding(Code.DESYNC_GREETING_IN_TLS, 0.9, words, because)
-    elif evidence.endpoint.implicit and not heard(evidence, Side.SERVER, Layer.SECURE):
+    elif (
+        evidence.endpoint.implicit
+        and failure.trouble in (Trouble.DEADLINE, Trouble.ENDED, Trouble.RESET)
+        and not heard(evidence, Side.SERVER, Layer.SECURE)
+    ):
         words = "TLS stands, but no greeting came inside it"
         because = ("somebody may have spliced this connection into a port with STARTTLS (X-02)",)
         yield Finding(Code.NO_GREETING_IN_TLS, 0.6, words, because)

@@ -109,12 +109,12 @@ def _nothing(name: str) -> Complaint:
 
 
 def _name(host: str) -> str:
-    from unstrip.target import BadTarget, host_name
+    from unstrip.hostname import BadHostName, host_name
 
     try:
         return host_name(host)
-    except BadTarget as error:
-        raise Complaint(str(error), error.hint) from error
+    except BadHostName as error:
+        raise Complaint(str(error), "unstrip history list") from error
 
 
 @contextmanager

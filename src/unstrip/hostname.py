@@ -1,0 +1,45 @@
+"""Host names as they go into DNS, certificates and policies: A-labels in lower case (RFC 5890)."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from unstrip.escaping import printable
+
+_LABEL, _NAME = 63, 253  # octets (RFC 1035, 2.3.4)
+
+
+class BadHostName(ValueError):
+    """It is neither a host name nor an address."""
+
+
+def host_name(host: str) -> str:
+    """Return a host name as A-labels in lower case, without a trailing dot, or an address.
+
+    Raises: BadHostName: it is neither.
+    """
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        name = _a_labels(host.rstrip(".").lower())
+    if len(name) > _NAME or not all(map(_is_label, name.split("."))):
+        raise BadHostName(f"'{printable(host)}' is no host name")
+    return name
+
+
+def _a_labels(name: str) -> str:
+    if name.isascii():
+        return name
+    import idna
+
+    try:
+        return idna.encode(name, uts46=True).decode()
+    except idna.IDNAError as error:
+        raise BadHostName(
+            f"'{printable(name)}' is no host name: {printable(str(error))}"
+        ) from error
+
+
+def _is_label(label: str) -> bool:
+    """Letters, digits, hyphens; underscores are met in the wild, and harm nobody."""
+    return 0 < len(label) <= _LABEL and label.replace("-", "a").replace("_", "a").isalnum()
