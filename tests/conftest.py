@@ -34,7 +34,7 @@ class Pki:
 
     def client_end(self, name: str = SERVER, alpn: str | None = None) -> Tunnel:
         """Our end of TLS, as a session makes it."""
-        return BundledTunnel(client_context(self.roots.source), name, alpn)
+        return BundledTunnel(client_context(self.roots), name, alpn)
 
     def server_end(self) -> Tunnel:
         """The server's end of TLS."""

@@ -1,4 +1,4 @@
-"""Our client side's engine: what `test_tunnel` has not said, and what it finds wrong with chains."""
+"""Our client side's engine: what `test_tunnel` has not said, and its judgement of chains."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 import trustme
 
 from tests.conftest import SERVER
+from tests.test_handshake import BOTH
 from tests.test_tunnel import shaken
 from unstrip.bundled import BundledTunnel, client_context
 from unstrip.tunnel import HandshakeFailed, Tunnel
@@ -62,6 +63,26 @@ def test_a_key_exchange_that_outlives_quantum_computers_is_offered(pki):
     client = pki.client_end()
     client.shake()
     assert b"\x11\xec" in client.outgoing()  # X25519MLKEM768
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize(("curve", "group"), BOTH.items())
+def test_a_group_has_the_name_that_the_other_engine_gives_it(pki, version, curve, group):
+    server = pki.server_context(SERVER)
+    server.minimum_version = server.maximum_version = version
+    server.set_ecdh_curve(curve)
+    client, _ = shaken(pki.client_end(), Tunnel(server, None, server_side=True))
+    assert client.facts().group == group
+
+
+def test_rsa_key_transport_has_no_group_and_no_forward_secrecy(pki):
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    pki.ca.issue_cert(SERVER, key_type=trustme.KeyType.RSA).configure_cert(server)
+    server.maximum_version = ssl.TLSVersion.TLSv1_2
+    server.set_ciphers("AES128-GCM-SHA256")
+    client, _ = shaken(pki.client_end(), Tunnel(server, None, server_side=True))
+    facts = client.facts()
+    assert (facts.cipher, facts.group, facts.forward_secrecy) == ("AES128-GCM-SHA256", None, False)
 
 
 def test_much_is_sealed_in_one_go(pki):

@@ -105,7 +105,7 @@ def test_json_is_what_other_programs_expect():
     [b"", b"[]", b"{}", b"null", b"\xff", '{"endpoint": 1}', to_json(SHAKEN), to_json(PLAIN)[:-1]],
 )
 def test_what_is_no_evidence_is_a_value_error(data):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         from_json(Evidence, data)
 
 

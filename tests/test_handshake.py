@@ -99,8 +99,6 @@ def rsa_pki(pki):
     return Tunnel(client, SERVER), Tunnel(server, None, server_side=True)
 
 
-
-
 @pytest.mark.parametrize(
     ("version", "cipher", "expected"),
     [
@@ -147,6 +145,10 @@ def server_hello(group):
 @pytest.mark.parametrize(("number", "name"), GROUPS.items())
 def test_every_group_has_its_name_of_the_registry(number, name):
     assert key_exchange_group(server_hello(number)) == name
+
+
+def test_of_two_hellos_the_second_tells_the_group():
+    assert key_exchange_group(server_hello(0x001D) + server_hello(0x0018)) == "P-384"
 
 
 def test_a_group_that_is_not_known_is_told_by_its_number():

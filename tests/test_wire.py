@@ -275,7 +275,9 @@ def test_what_is_taken_through_an_ending_leaves_what_is_behind_it(heard, ending)
 
 def test_every_kind_of_protocol_error_has_a_trouble_of_its_own():
     kinds = [ProtocolError, *ProtocolError.__subclasses__()]
-    troubles = [getattr_static(kind, "trouble") for kind in kinds if kind.__module__ == Wire.__module__]
+    troubles = [
+        getattr_static(kind, "trouble") for kind in kinds if kind.__module__ == Wire.__module__
+    ]
     assert sorted(t.value for t in troubles) == [
         "broken",
         "ended",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -67,10 +68,10 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The facts of one certificate.
+    """The facts of one certificate; its names for people are read when they are asked for.
 
     Attributes:
-        subject, issuer: distinguished names (RFC 4514).
+        der: the certificate itself.
         dns_names: the DNS-IDs (RFC 9525, 6.1); the Common Name is none.
         addresses: the IP-IDs.
         not_before, not_after: with time zone.
@@ -78,12 +79,10 @@ class Certificate:
         signature: the hash of the signature, "sha256".
         spki: SHA-256 of the SubjectPublicKeyInfo, in hex: what survives renewal with one key.
         server: the extended key usage, where there is one, allows servers.
-        self_signed: issuer and subject are the same name.
         weak: the key or the signature is.
     """
 
-    subject: str
-    issuer: str
+    der: bytes
     dns_names: tuple[str, ...]
     addresses: tuple[str, ...]
     not_before: datetime
@@ -92,8 +91,22 @@ class Certificate:
     signature: str
     spki: str
     server: bool
-    self_signed: bool
     weak: bool
+
+    @property
+    def subject(self) -> str:
+        """Whom it names, as a distinguished name (RFC 4514); never to be shown unescaped."""
+        return _words(lambda: _load(self.der).subject)
+
+    @property
+    def issuer(self) -> str:
+        """Who issued it, as a distinguished name (RFC 4514); never to be shown unescaped."""
+        return _words(lambda: _load(self.der).issuer)
+
+    @property
+    def self_signed(self) -> bool:
+        """Issuer and subject are the same name."""
+        return self.subject == self.issuer
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +133,8 @@ def read(der: bytes) -> Certificate:
 
     Raises: Unreadable: it is none; whatever the peer sent, no other error escapes.
     """
-    from cryptography import x509
-
     try:
-        return _facts(x509.load_der_x509_certificate(der))
+        return _facts(der)
     except Exception as error:  # the library's own errors have no common base
         raise Unreadable(f"not a certificate: {type(error).__name__}: {error}") from error
 
@@ -160,11 +171,8 @@ def identifiers(der: bytes) -> Identifiers:
 
     Raises: Unreadable: it is none.
     """
-    from cryptography import x509
-
     try:
-        extensions = x509.load_der_x509_certificate(der).extensions
-        return Identifiers(*_alternative_names(extensions))
+        return Identifiers(*_alternative_names(_load(der).extensions))
     except Exception as error:  # the library's own errors have no common base
         raise Unreadable(f"not a certificate: {type(error).__name__}: {error}") from error
 
@@ -244,18 +252,30 @@ def _dns_match(pattern: str, name: str) -> bool:
     return parent == pattern[2:] and "." in parent and "*" not in parent
 
 
-def _facts(certificate: x509.Certificate) -> Certificate:
+def _load(der: bytes) -> x509.Certificate:
+    from cryptography import x509
+
+    return x509.load_der_x509_certificate(der)
+
+
+def _words(name: Callable[[], x509.Name]) -> str:
+    try:
+        return name().rfc4514_string()
+    except Exception:  # noqa: BLE001  # the library's own errors have no common base
+        return "a name that cannot be read"
+
+
+def _facts(der: bytes) -> Certificate:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+    certificate = _load(der)
     public, extensions = certificate.public_key(), certificate.extensions
     info = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    subject, issuer = certificate.subject, certificate.issuer
     dns_names, addresses = _alternative_names(extensions)
     key, weak_key = _key_words(public)
     hashed = certificate.signature_hash_algorithm
     return Certificate(
-        subject=subject.rfc4514_string(),
-        issuer=issuer.rfc4514_string(),
+        der=der,
         dns_names=dns_names,
         addresses=addresses,
         not_before=certificate.not_valid_before_utc,
@@ -264,7 +284,6 @@ def _facts(certificate: x509.Certificate) -> Certificate:
         signature=hashed.name if hashed else "",
         spki=hashlib.sha256(info).hexdigest(),
         server=_allows_servers(extensions),
-        self_signed=issuer == subject,
         weak=weak_key or (hashed is not None and hashed.name in _WEAK_HASHES),
     )
 

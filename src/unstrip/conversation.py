@@ -122,7 +122,12 @@ class Conversation(Generic[T]):
     # For whoever goes on talking when the dialog is over
 
     def seal(self, data: bytes) -> bytes:
-        """Return what is to be sent so that the peer reads `data`."""
+        """Return what is to be sent so that the peer reads `data`.
+
+        Raises: Ended, HandshakeFailed: nothing more can be sent inside TLS.
+        """
+        if self.tunnel and self._hung_up:
+            raise Ended("connection closed inside TLS")
         self._note(self._side, Layer.SECURE if self.tunnel else Layer.CLEAR, data)
         return self.tunnel.seal(data) if self.tunnel else data
 

@@ -6,6 +6,7 @@ tomorrow, on another machine, or beside what another network saw.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -17,6 +18,7 @@ from unstrip.transcript import Layer, Side, Transcript, round_trips, said
 from unstrip.wire import SECURE_OUTCOMES, Manner, Trouble, Upgrade
 
 T = TypeVar("T")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")  # JSON has escaped what is below the blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +123,21 @@ class Evidence:
 def to_json(value: object) -> bytes:
     """Return a value of this project (Evidence, Decision, Verdict, ...) as JSON.
 
-    Bytes become base64, times RFC 3339, enumerations their value.
+    Bytes become base64, times RFC 3339, enumerations their value; all of it is printable ASCII,
+    since what a peer said is in it and somebody may look at it on a terminal.
     """
-    return msgspec.json.encode(value)
+    encoded = msgspec.json.encode(value)
+    if encoded.isascii() and b"\x7f" not in encoded:
+        return encoded
+    return _BEYOND_ASCII.sub(_escaped, encoded.decode()).encode()
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """RFC 8259, 7: as UTF-16."""
+    units = found[0].encode("utf-16-be")
+    return "".join(
+        f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)
+    )
 
 
 def from_json(kind: type[T], data: bytes | str) -> T:

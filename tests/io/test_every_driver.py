@@ -10,10 +10,9 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from OpenSSL import SSL
 
 from tests.conftest import SERVER
-from tests.io.hostile import attend_uvloop, each_driver, honest, serving, visit
+from tests.io.hostile import each_driver, honest, serving, visit
 from unstrip.certificates import Fault
 from unstrip.evidence import Endpoint
 from unstrip.protocols import REGISTRY
@@ -145,18 +144,11 @@ def test_a_closed_port_is_unreachable(pki, attend, host):
 
 @each_driver
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_a_connection_that_never_stood_is_not_said_to_have_stood(pki, attend, host, request):
-    mark_uvloop(request, attend)
+def test_a_connection_that_never_stood_is_not_said_to_have_stood(pki, attend, host):
     with serving(lambda _: None, host) as server:
         endpoint = Endpoint(host, server.port, "smtp")
     evidence = visit(attend, endpoint, roots=pki.roots)
     assert (evidence.connected, evidence.address) == (None, "")
-
-
-def mark_uvloop(request, attend):
-    reason = "dial: uvloop makes the protocol before it connects, so reached() comes too early"
-    if attend is attend_uvloop:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
 
 
 @each_driver
@@ -353,11 +345,6 @@ def test_a_server_that_tears_the_connection_down_has_reset_it(pki, attend, name,
         check(evidence, server, Trouble.RESET, name)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=SSL.Error,
-    reason="BundledTunnel.seal: after a hang-up without close_notify OpenSSL.SSL.Error gets out",
-)
 @each_driver
 @pytest.mark.parametrize("name", ALL)
 def test_a_server_that_hangs_up_inside_tls_has_ended(pki, attend, name):
@@ -484,7 +471,7 @@ def test_residue_in_a_segment_of_its_own_never_passes_for_words_inside(pki, atte
 
 @each_driver
 def test_residue_behind_exactly_one_full_read_never_passes_for_words_inside(pki, attend):
-    """A go-ahead padded to 65536 bytes: what follows stays in the kernel, or is in the next read."""
+    """A go-ahead padded to 65536 bytes: what follows is in the kernel, or the next read."""
     lines, last = b"220-" + b"a" * 1019 + b"\r\n", b"220 go\r\n"
     padded = lines * 63 + b"220-" + b"b" * (65536 - 63 * 1025 - 8 - 6) + b"\r\n" + last
     assert len(padded) == 65536
@@ -541,8 +528,7 @@ def test_a_split_request_leaves_in_two_segments(pki, attend):
 
     def script(peer):
         lead(peer, "smtp", 2)
-        for _ in range(2):
-            segments.append(peer.sock.recv(100))
+        segments.extend(peer.sock.recv(100) for _ in range(2))
         peer.say(b"454 no\r\n")
         peer.wait()
 

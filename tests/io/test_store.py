@@ -159,7 +159,6 @@ def test_refused_visits_push_no_visit_in_tls_of_the_same_day_out(history):
     assert honest in history.visits(SMTP)
 
 
-@pytest.mark.xfail(strict=True, reason="one visit in TLS a day is kept: the last, proved or not")
 def test_visits_to_an_impostor_push_no_proved_one_of_the_same_day_out(history):
     honest = ago(upgraded(), minutes=600)
     impostor = upgraded(untrusted())
@@ -282,7 +281,6 @@ def test_a_closed_history_is_an_error(path):
             use()
 
 
-@pytest.mark.xfail(strict=True, reason="a failed keep() leaves its transaction open, with the lock")
 def test_a_visit_that_could_not_be_written_does_not_hinder_the_next_one(path, history):
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("create trigger full before delete on visit begin select raise(abort, 'x'); end")

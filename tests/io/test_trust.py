@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
 import pytest
@@ -13,19 +14,11 @@ from unstrip.io import trust
 from unstrip.tunnel import HandshakeFailed, Tunnel
 
 
-@pytest.fixture
-def fresh():
-    """Nothing remembered from other tests, and nothing left for them."""
-    trust.anchors.cache_clear()
-    yield
-    trust.anchors.cache_clear()
-
-
 def test_the_roots_are_read_once_and_know_where_they_came_from(pki):
     roots = trust.anchors(pki.ca_file)
     assert roots.source == str(pki.ca_file)
     assert trust.anchors(pki.ca_file) is roots
-    assert trust.client_context(roots.source) is trust.client_context(roots.source)
+    assert trust.client_context(roots) is trust.client_context(roots)
 
 
 @pytest.mark.parametrize("words", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\n"])
@@ -33,17 +26,15 @@ def test_roots_that_cannot_be_read_are_an_error_and_never_an_empty_set(tmp_path,
     path = tmp_path / "roots.pem"
     if words is not None:
         path.write_bytes(words)
-    with pytest.raises(trust.NoRoots, match="roots.pem"):
+    with pytest.raises(trust.NoRoots, match=r"roots\.pem"):
         trust.anchors(path)
 
 
-@pytest.mark.usefixtures("fresh")
 def test_the_environment_may_name_the_roots(pki, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca_file))
     assert trust.anchors().source == str(pki.ca_file)
 
 
-@pytest.mark.usefixtures("fresh")
 def test_a_system_without_roots_is_an_error(monkeypatch, tmp_path):
     missing = str(tmp_path / "none.pem")
     paths = ssl.get_default_verify_paths()._replace(cafile=missing)
@@ -84,4 +75,15 @@ def test_the_roots_of_one_file_are_not_those_of_another(tmp_path, pki):
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
     assert trust.anchors(other) is not trust.anchors(pki.ca_file)
-    assert trust.client_context(str(other)) is not trust.client_context(str(pki.ca_file))
+    assert trust.client_context(trust.anchors(other)) is not trust.client_context(pki.roots)
+
+
+def test_a_file_that_was_written_anew_is_read_anew(tmp_path, pki):
+    path = tmp_path / "roots.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    before = trust.anchors(path)
+    path.write_bytes(pki.ca_file.read_bytes())
+    os.utime(path, (1, 1))
+    after = trust.anchors(path)
+    assert after is not before
+    assert trust.client_context(after) is not trust.client_context(before)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-import ssl
 from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from OpenSSL import SSL
 
 from tests.protocols.mutation import MUTATIONS, mutate
 from tests.protocols.rehearsal import rehearsal
@@ -237,11 +235,6 @@ def test_a_server_cut_off_anywhere_before_tls_stands_gives_a_named_ending(pki, n
         check_clear_words(name, played.client.talk)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=(ssl.SSLError, SSL.Error),
-    reason="seal: writing after the peer hung up without close_notify lets the engine's error out",
-)
 @pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
 @pytest.mark.parametrize("name", ALL)
 def test_a_server_cut_off_inside_tls_has_ended(pki, name, implicit):
@@ -607,10 +600,6 @@ def test_no_answer_but_the_go_ahead_starts_tls(name, answer, advertised):
 # An answer that comes before the question was finished
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Wire.request: what is said in the gap of a split request passes as its answer",
-)
 @pytest.mark.parametrize("name", ALL)
 def test_an_answer_to_half_a_request_is_unsolicited(name):
     script = load(f"{name}/upgraded-split.txt")
@@ -632,9 +621,6 @@ def test_an_answer_to_half_a_request_is_unsolicited(name):
 # A limit on the rate is never "no TLS"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a rate limit met by EHLO, CAPABILITY or CAPA ends as NOT_OFFERED, not BUSY"
-)
 @pytest.mark.parametrize(
     ("name", "refusal"),
     [

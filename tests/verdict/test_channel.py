@@ -424,7 +424,6 @@ def test_other_ways_to_log_in_give_no_password_away(clear):
 REFUSAL = Failure(Trouble.UNMET, "the peer did not prove who it is")
 
 
-@pytest.mark.xfail(strict=True, reason="we hung up before the greeting: nobody knows if it came")
 def test_what_was_not_accepted_on_the_implicit_port_is_named_by_its_certificate_too():
     evidence = heard("<EOF>", endpoint=SMTPS, handshake=untrusted(), failure=REFUSAL)
     assert judged(evidence, VERIFY).code is INVALID

@@ -150,7 +150,6 @@ def test_ehlo_refused_where_it_once_was_answered_is_surer():
     assert found(verdict, Code.CAPABILITIES_REFUSED).confidence == 0.9
 
 
-@pytest.mark.xfail(strict=True, reason="a greeting of stars counts for nothing (2.2, G5: 0.9)")
 def test_ehlo_refused_behind_a_greeting_of_stars_is_surer():
     verdict = judged(heard("S: 220 ********************", *REFUSED_EHLO))
     assert found(verdict, Code.CAPABILITIES_REFUSED).confidence == 0.9

@@ -235,7 +235,8 @@ async def dial(session: Session) -> Exchange[Upgrade]:
     loop, clock = asyncio.get_running_loop(), session.clock
     host = session.terms.connect_to or session.endpoint.host
     error: OSError = OSError("no address to connect to")
-    for address in await asyncio.wrap_future(look_up(host, session.endpoint.port)):
+    found = look_up(host, session.endpoint.port)
+    for address in found.result() if found.done() else await asyncio.wrap_future(found):
         call = partial(_Call, session, address, clock.elapsed())
         try:
             _, exchange = await loop.create_connection(call, address, session.endpoint.port)

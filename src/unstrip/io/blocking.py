@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from concurrent.futures import TimeoutError as NoAnswer
+from contextlib import suppress
 from typing import TypeVar
 
 from unstrip.conversation import Conversation
@@ -15,6 +16,7 @@ from unstrip.wire import Receive, Send, Settle
 
 T = TypeVar("T")
 RECEIVE = 65536  # bytes at a time
+_PARTING = 1.0  # seconds for the last record to leave
 
 
 def converse(talk: Conversation[T], sock: socket.socket, clock: Clock, settle: float = 0.0) -> T:
@@ -36,6 +38,15 @@ def converse(talk: Conversation[T], sock: socket.socket, clock: Clock, settle: f
             case Settle(seconds):
                 _settle(talk, sock, clock, settle if seconds is None else seconds)
     return talk.result
+
+
+def close_tls(talk: Conversation[T], sock: socket.socket) -> None:
+    """Close TLS, if it stands, so that no cut of the connection can pass for its end."""
+    if talk.tunnel is None or not talk.tunnel.ready:
+        return
+    sock.settimeout(_PARTING)
+    with suppress(OSError):  # it may be gone already
+        sock.sendall(talk.tunnel.close())
 
 
 def attend(endpoint: Endpoint, terms: Terms = Terms()) -> Evidence:

@@ -203,9 +203,12 @@ async def connect(url: str, requirement: Requirement = Requirement()) -> AsyncIt
         evidence, verdict = attempt.judge(error)
         assert exchange is not None, "a link that meets its requirement has a connection"
         yield Link(exchange, evidence, verdict)
-    finally:
+    except BaseException:  # what the peer has not read by now is not waited for
         if exchange is not None:
-            exchange.close()
+            exchange.abort()
+        raise
+    else:
+        exchange.close()
 
 
 @contextmanager
@@ -224,6 +227,7 @@ def connect_blocking(url: str, requirement: Requirement = Requirement()) -> Iter
         evidence, verdict = attempt.judge(error)
         assert sock is not None, "a link that meets its requirement has a connection"
         yield BlockingLink(session, sock, evidence, verdict)
+        blocking.close_tls(session.talk, sock)
     finally:
         if sock is not None:
             sock.close()

@@ -96,7 +96,8 @@ def _upgrade(wire: Wire, ask: Asking, text: str, listed: Answer) -> Dialog[Upgra
         closing = answer.status == "BYE"  # any other excuse is a refusal: the offer stood (J-02)
         return ended(answer.outcome if closing else Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
-    again = yield from command(wire, f"{ask.tag}3", "CAPABILITY")  # RFC 9051, 6.2.1: discard, ask
+    # RFC 9051, 6.2.1: discard what was listed, and ask again; there is no second greeting
+    again = yield from command(wire, f"{ask.tag}3", "CAPABILITY", upgraded=True)
     return ended(Outcome.UPGRADED, inside=again.capabilities)
 
 
@@ -122,15 +123,16 @@ def greeting(wire: Wire) -> Dialog[bytes]:
     return text
 
 
-def command(wire: Wire, tag: str, verb: str) -> Dialog[Answer]:
-    """Send a command and receive the answer to it."""
+def command(wire: Wire, tag: str, verb: str, *, upgraded: bool = False) -> Dialog[Answer]:
+    """Send a command and receive the answer to it, as `completion`."""
     wire.command(f"{tag} {verb}")
-    return (yield from completion(wire, tag))
+    return (yield from completion(wire, tag, upgraded=upgraded))
 
 
-def completion(wire: Wire, tag: str) -> Dialog[Answer]:
+def completion(wire: Wire, tag: str, *, upgraded: bool = False) -> Dialog[Answer]:
     """Receive up to the line that carries our tag, or up to BYE.
 
+    Args: upgraded: it is the first answer after STARTTLS, where no greeting may stand.
     Raises:
         Spoofed: mailbox data before login (T-01).
         Unsolicited: a tag that no command carried, or a greeting inside TLS (X-02b).
@@ -144,7 +146,7 @@ def completion(wire: Wire, tag: str) -> Dialog[Answer]:
         if text[:2] != b"* ":
             return _tagged(text, tag, capabilities)
         status, _, rest = text[2:].partition(b" ")
-        _check_untagged(wire, text, status.upper())
+        _check_untagged(text, status.upper(), upgraded=upgraded)
         if status.upper() == b"CAPABILITY":
             capabilities = _words(rest)
         elif status.upper() == b"BYE":
@@ -163,11 +165,11 @@ def _tagged(text: bytes, tag: str, capabilities: tuple[str, ...]) -> Answer:
     return Answer(status.decode(), text.decode("utf-8", "replace"), capabilities)
 
 
-def _check_untagged(wire: Wire, text: bytes, status: bytes) -> None:
+def _check_untagged(text: bytes, status: bytes, *, upgraded: bool) -> None:
     """RFC 9051, 7: what may be said untagged before login, in clear and inside."""
     if status not in _BEFORE_LOGIN:
         raise Spoofed(f"mailbox data before login: {excerpt(text)}")
-    if wire.secure and status == b"OK":  # RFC 9051, 6.2.1: there is no second greeting
+    if upgraded and status == b"OK":
         raise Unsolicited(f"a greeting inside TLS in an answer's place: {excerpt(text)}")
 
 

@@ -201,11 +201,11 @@ def keywords(hello: Reply) -> tuple[str, ...]:
 
 
 def inside_hello(hello: Reply) -> Reply:
-    """Pass on the answer to EHLO inside TLS, unless it is a greeting (X-02b, R17).
+    """Pass on the answer to EHLO inside TLS, unless EHLO cannot have it (X-02b, R17).
 
-    Raises: Unsolicited: a 220: what answers is one message behind.
+    Raises: Unsolicited: a greeting, or a success of another verb: it is one message behind.
     """
-    if hello.code == 220:
+    if hello.code != 250 and hello.code < 400:
         quoted = excerpt(hello.text.encode())
-        raise Unsolicited(f"a greeting inside TLS where EHLO was to be answered: {quoted}")
+        raise Unsolicited(f"no answer to EHLO, inside TLS: {quoted}")
     return hello

@@ -11,7 +11,7 @@ from unstrip.faces.cli.check import check
 from unstrip.faces.cli.demo import demo
 from unstrip.faces.cli.history import history
 from unstrip.faces.cli.lab import lab
-from unstrip.faces.cli.speech import Complaint, Exit, complain
+from unstrip.faces.cli.speech import Complaint, Exit, ReaderGone, complain
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -30,9 +30,13 @@ def main() -> None:
     """Run the command line; whatever happens, the user sees a sentence and an exit code."""
     try:
         cli(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(Exit.USAGE)
     except click.UsageError as error:
         where = f"`{error.ctx.command_path} --help`" if error.ctx else "`unstrip --help`"
-        complain(error.format_message().rstrip(".").lower(), f"see {where}")
+        words = error.format_message().rstrip(".")
+        complain(words[:1].lower() + words[1:], f"see {where}")
         sys.exit(Exit.USAGE)
     except Complaint as error:
         complain(str(error), error.hint)
@@ -40,7 +44,7 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted")
         sys.exit(Exit.INTERRUPTED)
-    except BrokenPipeError:  # whoever read our output has gone: nobody is left to be told
+    except ReaderGone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.UNKNOWN)
     except Exception as error:  # no user ever sees a traceback, but for one who asks

@@ -143,7 +143,7 @@ def _print_json(checked: Checked) -> None:
     from unstrip.evidence import to_json
     from unstrip.faces.cli.record import record
 
-    click.echo(to_json(record(checked)))
+    say(to_json(record(checked)))
 
 
 def _endpoints(targets: tuple[str, ...], options: Options) -> Iterator[Endpoint]:

@@ -114,7 +114,7 @@ async def _demo(*, json: bool) -> Exit:
         for scene in shown:
             seen.append(await play(scene, authority))
             if json:
-                click.echo(to_json({"scene": scene.words, "check": record(seen[-1])}))
+                say(to_json({"scene": scene.words, "check": record(seen[-1])}))
             advance()
     if not json:
         for line in _report(shown, seen):

@@ -44,7 +44,7 @@ def list_(path: Path | None, *, json: bool) -> None:
         endpoints = store.remembered()
     for known in endpoints:
         if json:
-            click.echo(to_json(known))
+            say(to_json(known))
             continue
         kind = f"{known.endpoint.protocol}{' (implicit)' if known.endpoint.implicit else ''}"
         say(
@@ -71,7 +71,7 @@ def show(path: Path | None, host: str, *, transcript: bool, json: bool) -> None:
     for endpoint, seen in visits.items():
         if json:
             for visit in seen:
-                click.echo(to_json(visit))
+                say(to_json(visit))
         else:
             _show(endpoint, seen, transcript=transcript)
 

@@ -104,7 +104,7 @@ def _list(*, json: bool) -> None:
     for name, trick in TRICKS.items():
         if json:
             record = {"name": name, "id": trick.ID, "what": trick.WHAT}
-            click.echo(to_json(record | {"protocols": trick.PROTOCOLS}))
+            say(to_json(record | {"protocols": trick.PROTOCOLS}))
         else:
             say(f"{name:<18} {trick.ID:<6} {', '.join(trick.PROTOCOLS):<16}  {trick.WHAT}")
 
@@ -120,7 +120,7 @@ def _print(crossing: Crossing) -> None:
 def _print_json(crossing: Crossing) -> None:
     from unstrip.evidence import to_json
 
-    click.echo(to_json(crossing))
+    say(to_json(crossing))
 
 
 @contextmanager

@@ -33,6 +33,10 @@ class Complaint(Exception):
         self.hint, self.code = hint, code
 
 
+class ReaderGone(Exception):
+    """Whoever read our output has gone: nobody is left to be told."""
+
+
 def complain(words: str, hint: str = "") -> None:
     """Say what is wrong, and what could be done."""
     click.echo(f"unstrip: error: {words}", err=True)
@@ -50,6 +54,12 @@ def paint(text: str, colour: str) -> str:
     return click.style(text, fg=colour) if colourful(sys.stdout) else text
 
 
-def say(text: str = "") -> None:
-    """Print one line."""
-    click.echo(text, color=colourful(sys.stdout))
+def say(text: str | bytes = "") -> None:
+    """Print one line.
+
+    Raises: ReaderGone: nobody reads on.
+    """
+    try:
+        click.echo(text, color=colourful(sys.stdout))
+    except BrokenPipeError as error:
+        raise ReaderGone from error

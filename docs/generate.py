@@ -1,0 +1,355 @@
+"""Writes the pages of docs/reference that are made from the code.
+
+Run `.venv/bin/python docs/generate.py` to write them; with `--check` it writes nothing, and fails
+where one is not what it would be.
+"""
+
+# ruff: noqa: INP001
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from inspect import cleandoc, getdoc
+from pathlib import Path
+
+import click
+
+from unstrip.faces.cli import cli
+from unstrip.faces.cli.advice import ADVICE
+from unstrip.lab.tricks import TRICKS
+from unstrip.protocols import REGISTRY, Protocol
+from unstrip.verdict import Code
+
+HERE = Path(__file__).resolve().parent / "reference"
+_MADE = "<!-- made by docs/generate.py; change the code, or that script, and run it again -->"
+
+
+# -- the command line -----------------------------------------------------------------------
+
+
+def command_line() -> str:
+    """Return the page of every command and option."""
+    parts = ["# Commands and options", _MADE, "What `--help` says, on one page."]
+    for command, context in commands(cli, "unstrip"):
+        usage = " ".join(command.collect_usage_pieces(context))
+        parts += [f"## {context.command_path}", f"```text\n{context.command_path} {usage}\n```"]
+        parts += _prose(command.help or "")
+        parts.append("\n".join(_options(command, context)))
+        parts += _prose(command.epilog or "")
+    parts.append("Exit codes: [exit-codes.md](exit-codes.md).")
+    return _page(parts)
+
+
+def commands(
+    command: click.Command, name: str, parent: click.Context | None = None
+) -> Iterator[tuple[click.Command, click.Context]]:
+    """Yield a command, and everything below it, each with a context."""
+    settings = command.context_settings
+    context = click.Context(command, info_name=name, parent=parent, **settings)
+    yield command, context
+    if isinstance(command, click.Group):
+        for sub in sorted(command.commands):
+            yield from commands(command.commands[sub], sub, context)
+
+
+def _options(command: click.Command, context: click.Context) -> Iterator[str]:
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None and record[1]:
+            yield f"- `{record[0]}`: {' '.join(record[1].split())}"
+    if isinstance(command, click.Group):
+        for name, sub in sorted(command.commands.items()):
+            yield f"- `{name}`: {sub.get_short_help_str(200)}"
+
+
+def _prose(text: str) -> list[str]:
+    """Split click's help into paragraphs; one that is not to be wrapped is shown as it is."""
+    parts = [part for part in cleandoc(text).split("\n\n") if part.strip()]
+    return [
+        f"```text\n{part.removeprefix(chr(8)).strip(chr(10))}\n```"
+        if part.startswith("\b")
+        else part
+        for part in parts
+    ]
+
+
+# -- protocols and tricks -------------------------------------------------------------------
+
+
+_BOTH_SIDES = """\
+Both sides of each are here: the client asks for the upgrade, the server grants it. The server
+sides take no mail and let nobody log in; they are for the lab and for tests."""
+
+
+def protocols() -> str:
+    """Return the page of protocols."""
+    parts = [
+        "# Protocols",
+        _MADE,
+        _BOTH_SIDES,
+    ]
+    for name, protocol in REGISTRY.items():
+        parts += [f"## {name}", _specification(protocol), _table(_facts(protocol))]
+    return _page(parts)
+
+
+def _specification(protocol: Protocol) -> str:
+    return (getdoc(protocol) or "").partition("\n\n")[0]
+
+
+def _facts(protocol: Protocol) -> list[tuple[str, ...]]:
+    """What a protocol's file says of it, name and value."""
+    schemes = [*protocol.PORTS, *protocol.IMPLICIT_PORTS]
+    sides = [side for side in ("client", "server") if hasattr(protocol, side)]
+    return [
+        ("", ""),
+        ("offer", f"`{protocol.OFFER}`"),
+        ("request", f"`{protocol.VERB}`"),
+        ("ports, upgraded in-band", _ports(protocol.PORTS)),
+        ("ports, implicit TLS", _ports(protocol.IMPLICIT_PORTS)),
+        ("ALPN", f"`{protocol.ALPN}`" if protocol.ALPN else "none registered, none sent"),
+        ("URL schemes", ", ".join(f"`{scheme}`" for scheme in schemes)),
+        ("sides", " and ".join(sides)),
+        ("all the client may say in clear", f"`{protocol.IN_CLEAR.pattern.decode()}`"),
+    ]
+
+
+def _ports(ports: dict[str, int]) -> str:
+    return ", ".join(f"{port} (`{scheme}`)" for scheme, port in ports.items())
+
+
+def tricks() -> str:
+    """Return the page of tricks."""
+    rows: list[tuple[str, ...]] = [("trick", "threat", "protocols", "what the middlebox does")]
+    parts = ["# Tricks of the lab", _MADE]
+    parts.append("How to play them: [howto/lab.md](../howto/lab.md).")
+    details = []
+    for name, trick in TRICKS.items():
+        link = trick.ID if trick.ID == "control" else f"[{trick.ID}](../topics/threats.md)"
+        rows.append((f"[`{name}`](#{name})", link, ", ".join(trick.PROTOCOLS), trick.WHAT))
+        needs = ["It needs `--implicit-to`."] if trick.SPLICES else []
+        details += [f"## {name}", *(getdoc(trick) or "").split("\n\n"), *needs]
+    return _page([*parts, _table(rows), *details])
+
+
+# -- verdicts -------------------------------------------------------------------------------
+
+# what each code means, and how sure it usually is
+MEANINGS: dict[Code, tuple[str, str]] = {
+    Code.PLAINTEXT_INJECTED: (
+        "bytes in clear waited behind the go-ahead, where only TLS may be",
+        "0.98",
+    ),
+    Code.STATE_SPOOFED: (
+        "before TLS, the peer claimed a state that cannot be, or answered what nobody had asked",
+        "0.90",
+    ),
+    Code.DESYNC_GREETING_IN_TLS: (
+        "inside TLS, the server spoke before our first command, or greeted a second time",
+        "0.90",
+    ),
+    Code.TLS_INTERCEPTED: (
+        "the certificate is wrong, and the server has a right one, or this one looks made up",
+        "0.60 to 0.99",
+    ),
+    Code.COMMAND_MASKED: (
+        "the server echoes X's where our request was: it was overwritten on its way",
+        "0.99",
+    ),
+    Code.REQUEST_FILTERED: (
+        "spelt in lower case or cut in two segments the request works, spelt plainly it does not",
+        "0.98",
+    ),
+    Code.OFFER_MASKED: (
+        "in the list, a word of X's or stars stands where the offer should, with its length",
+        "0.97",
+    ),
+    Code.OFFER_REMOVED: (
+        "the offer is missing, and something outside this transcript knows it to be there",
+        "0.50 to 0.99",
+    ),
+    Code.OFFER_HIDDEN: (
+        "the offer is missing, and asking all the same leads to TLS",
+        "0.97; 0.70 if the certificate proves nothing",
+    ),
+    Code.TLS_DOWNGRADED: ("an older TLS version than on an earlier visit", "0.70"),
+    Code.BOGUS_ANSWER: ("the request was answered by what no server says to it", "0.80 to 0.90"),
+    Code.PLAINTEXT_INSTEAD_OF_TLS: ("the TLS handshake was answered in clear", "0.50"),
+    Code.RESET_AT_UPGRADE: (
+        "the connection was torn down at the request or in the handshake",
+        "0.80",
+    ),
+    Code.SILENT_AFTER_REQUEST: (
+        "everything was answered but the request, or the handshake",
+        "0.70",
+    ),
+    Code.REJECTED_AFTER_OFFER: (
+        "TLS is offered, and refused when asked for",
+        "0.50; to 0.99 where it was or is granted elsewhere",
+    ),
+    Code.CAPABILITIES_REFUSED: (
+        "the question what the server can do was refused",
+        "0.50; 0.60 to 0.93 where it should know the question",
+    ),
+    Code.TLS_FAILED: ("the two sides could not agree on TLS, or an alert came", "0.90"),
+    Code.NEVER_OFFERED: (
+        "not offered now, nor on three or more visits over a week or more",
+        "0.80",
+    ),
+    Code.OFFER_ABSENT_UNEXPLAINED: (
+        "not offered, and nothing is known that would tell why",
+        "0.90",
+    ),
+    Code.NO_GREETING_IN_TLS: (
+        "TLS from the first byte stands, but no greeting came inside it",
+        "0.60",
+    ),
+    Code.PIN_MISMATCH: ("the server's key is none of the pinned ones", "0.99"),
+    Code.CERTIFICATE_INVALID: ("the certificate does not prove the name asked for", "0.99"),
+    Code.RATE_LIMITED: ("the server asks to come back later; this says nothing of TLS", "0.90"),
+    Code.SERVICE_REFUSED: ("the greeting was a refusal", "0.90"),
+    Code.NAME_UNRESOLVED: ("the name has no address", "0.90"),
+    Code.UNREACHABLE: ("there was no connection", "0.90"),
+    Code.DEADLINE_PASSED: ("the time was over before anything could be told", "0.90"),
+    Code.CONNECTION_RESET: ("the connection was torn down", "0.90"),
+    Code.CONNECTION_CLOSED: ("the peer hung up in mid-sentence", "0.90"),
+    Code.ENDLESS_ANSWER: ("more was said than any honest peer says", "0.90"),
+    Code.NOT_THE_PROTOCOL: ("what was said is not the protocol", "0.90"),
+    Code.INCONCLUSIVE: ("no rule has anything to say", "1.00"),
+    Code.TLS_OK_UNAUTHENTICATED: ("TLS stands, and whoever answers could be anyone", "1.00"),
+    Code.TLS_OK_AUTHENTICATED: ("TLS stands, and the server proved who it is", "1.00"),
+    Code.DEVICE_IN_PATH: ("something overwrites words of the server's, not the offer", "0.95"),
+    Code.LINE_INSERTED: (
+        "an answer is not in the server's own style, or is a known tool's sentence",
+        "0.30 to 0.95",
+    ),
+    Code.ANSWERED_NEARER: ("the refusal came much sooner than other answers do", "0.60"),
+    Code.CAPABILITIES_DIFFER: (
+        "two lists of one server disagree in what they should agree in",
+        "0.40 to 0.50",
+    ),
+    Code.OFFERED_INSIDE_TLS: ("TLS is offered again inside TLS", "0.50"),
+    Code.LOGIN_OFFERED_IN_CLEAR: ("logging in is offered before TLS", "0.90"),
+    Code.NO_FORWARD_SECRECY: (
+        "whoever gets the server's key one day can read a recording",
+        "0.99",
+    ),
+    Code.CERTIFICATE_EXPIRES_SOON: ("the certificate is valid for less than 14 days", "0.99"),
+    Code.KEY_CHANGED: (
+        "another key than on the last proven visit, with a valid certificate",
+        "0.99",
+    ),
+}
+
+
+def _good(code: Code) -> bool:
+    return code in (Code.TLS_OK_UNAUTHENTICATED, Code.TLS_OK_AUTHENTICATED)
+
+
+_CLASSES: tuple[tuple[str, str, Callable[[Code], bool]], ...] = (
+    (
+        "Tampering found",
+        "Somebody or something on the path edits what is said. Exit code 3, whatever was required.",
+        lambda code: code.tampering,
+    ),
+    (
+        "Falls short",
+        "A server's own fault looks the same. Exit code 1, unless the requirement is met even so.",
+        lambda code: not (code.tampering or code.unknown or code.note or _good(code)),
+    ),
+    (
+        "Could not tell",
+        "Nothing can be said about TLS. Exit code 4.",
+        lambda code: code.unknown,
+    ),
+    (
+        "TLS stands",
+        "Exit code 0 where it meets the requirement, else 1.",
+        _good,
+    ),
+    (
+        "Notes",
+        "They add to what another code says, and never name a verdict.",
+        lambda code: code.note,
+    ),
+)
+
+
+_ON_VERDICTS = """\
+A verdict has the name of its gravest finding; this is the order of gravity. The confidence is how
+sure the finding is, from 0 to 1. How they come about:
+[topics/how-it-judges.md](../topics/how-it-judges.md)."""
+
+
+def verdicts() -> str:
+    """Return the page of codes, class by class, the gravest first."""
+    parts = [
+        "# Verdict codes",
+        _MADE,
+        _ON_VERDICTS,
+    ]
+    for title, words, belongs in _CLASSES:
+        rows: list[tuple[str, ...]] = [("code", "means", "confidence", "what to do")]
+        rows += [_verdict_row(code) for code in Code if belongs(code)]
+        parts += [f"## {title}", words, _table(rows)]
+    return _page(parts)
+
+
+_STRIPPED = "docs/howto/stripped.md"
+
+
+def _verdict_row(code: Code) -> tuple[str, ...]:
+    means, confidence = MEANINGS[code]
+    advice = ADVICE.get(code, "").replace(_STRIPPED, "[howto](../howto/stripped.md)")
+    return f"`{code.value}`", means, confidence, advice
+
+
+# -- pages ----------------------------------------------------------------------------------
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": command_line,
+    "protocols.md": protocols,
+    "tricks.md": tricks,
+    "verdicts.md": verdicts,
+}
+
+
+def _page(parts: Sequence[str]) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Return rows as a table, the first one its heading."""
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([lines[0], re.sub(r"[^|]+", " --- ", lines[0]), *lines[1:]])
+
+
+def stale() -> list[str]:
+    """Return the names of the pages that are not what they would be."""
+    return [
+        name
+        for name, make in PAGES.items()
+        if not (HERE / name).exists() or (HERE / name).read_text(encoding="utf-8") != make()
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the pages, or check them."""
+    parser = argparse.ArgumentParser(description="makes the pages that come from the code")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if one is stale")
+    if parser.parse_args(argv).check:
+        names = stale()
+        for name in names:
+            sys.stderr.write(f"docs/reference/{name} is stale: run docs/generate.py\n")
+        return 1 if names else 0
+    HERE.mkdir(exist_ok=True)
+    for name, make in PAGES.items():
+        (HERE / name).write_text(make(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

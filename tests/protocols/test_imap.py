@@ -1,0 +1,127 @@
+"""IMAP: its answers, read one by one; the dialogs are in the transcripts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.protocols.replay import improvise, load
+from unstrip.protocols.imap import IN_CLEAR, Answer, completion, greeting
+from unstrip.wire import Outcome, ProtocolError, Spoofed, TooLong, Unsolicited, Wire
+
+
+def received(dialog, heard, *args, secure=False):
+    wire = Wire(secure=secure)
+    wire.hear(heard)
+    try:
+        next(dialog(wire, *args))
+    except StopIteration as end:
+        return end.value, wire.take(1000)
+    raise AssertionError("wants more")
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [b"* OK\r\n", b"* OK ready\r\n", b"* ok [CAPABILITY X] hi\r\n", b"* BYE no\r\n", b"* bye\r\n"],
+)
+def test_a_greeting_is_one_untagged_line(heard):
+    assert received(greeting, heard + b"more") == (heard[:-2], b"more")
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [b"OK ready\r\n", b"*OK\r\n", b"* \r\n", b"* NO\r\n", b"* OKAY\r\n", b"a OK\r\n", b"+ OK\r\n"],
+)
+def test_what_is_no_greeting_is_broken(heard):
+    with pytest.raises(ProtocolError, match="not an IMAP greeting"):
+        received(greeting, heard)
+
+
+def test_preauth_may_be_inside_tls_and_nowhere_else():
+    assert received(greeting, b"* PREAUTH hi\r\n", secure=True)[0] == b"* PREAUTH hi"
+    with pytest.raises(Spoofed):
+        received(greeting, b"* PREAUTH hi\r\n")
+
+
+@pytest.mark.parametrize(
+    ("heard", "expected"),
+    [
+        (b"t1 OK done\r\n", Answer("OK", "t1 OK done")),
+        (b"t1 no\r\n", Answer("NO", "t1 no")),
+        (b"* OK hi\r\n* NO hm\r\n* BAD ?\r\nt1 BAD x\r\n", Answer("BAD", "t1 BAD x")),
+        (b"* CAPABILITY A B\r\nt1 OK\r\n", Answer("OK", "t1 OK", ("A", "B"))),
+        (b"* CAPABILITY A\r\n* CAPABILITY B\r\nt1 OK\r\n", Answer("OK", "t1 OK", ("B",))),
+        (b"* CAPABILITY\r\nt1 OK\r\n", Answer("OK", "t1 OK")),
+        (b"* BYE over\r\nt1 OK\r\n", Answer("BYE", "* BYE over")),
+    ],
+)
+def test_an_answer_is_its_tagged_line_and_the_list_before_it(heard, expected):
+    assert received(completion, heard, "t1")[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("heard", "kind"),
+    [
+        (b"t2 OK\r\n", Unsolicited),
+        (b"T1 OK\r\n", Unsolicited),
+        (b"t1\r\n", ProtocolError),
+        (b"t1 MAYBE\r\n", ProtocolError),
+        (b"+ go on\r\n", ProtocolError),
+        (b"* OK {5}\r\n", ProtocolError),
+        (b"* LIST () x {5+}\r\n", ProtocolError),
+        (b"* 3 EXISTS\r\n", Spoofed),
+        (b"* PREAUTH x\r\n", Spoofed),
+        (b"* \r\n", Spoofed),
+    ],
+)
+def test_what_is_no_answer_has_a_name_for_what_it_is(heard, kind):
+    with pytest.raises(ProtocolError) as caught:
+        received(completion, heard, "t1")
+    assert type(caught.value) is kind
+
+
+def test_inside_tls_no_untagged_ok_passes_for_part_of_an_answer():
+    with pytest.raises(Unsolicited):
+        received(completion, b"* OK ready\r\nt1 OK\r\n", "t1", upgraded=True, secure=True)
+
+
+def test_an_answer_may_not_have_any_number_of_lines():
+    assert received(completion, b"* OK\r\n" * 127 + b"t1 OK\r\n", "t1")[0].status == "OK"
+    with pytest.raises(TooLong, match="more than 128 lines"):
+        received(completion, b"* OK\r\n" * 128 + b"t1 OK\r\n", "t1")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("t1 NO [UNAVAILABLE] later", Outcome.BUSY),
+        ("t1 NO [inuse] x", Outcome.BUSY),
+        ("t1 NO too many connections", Outcome.BUSY),
+        ("t1 NO no", Outcome.REFUSED),
+        ("t1 BAD [ALERT] what", Outcome.REFUSED),
+    ],
+)
+def test_come_back_later_is_told_from_no(text, expected):
+    assert Answer("NO", text).outcome is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed"),
+    [
+        (b"0a1fT1 CAPABILITY\r\n", True),
+        (b"u2 STARTTLS\r\n", True),
+        (b"u LOGOUT\r\n", True),
+        (b"CAPABILITY\r\n", False),
+        (b"u1 LOGIN a b\r\n", False),
+        (b"u1 STARTTLS x\r\n", False),
+        (b"u1 NOOP\r\nu2 LOGIN a b\r\n", False),
+        (b"+ NOOP\r\n", False),
+    ],
+)
+def test_what_may_be_said_in_clear_is_a_closed_list(line, allowed):
+    assert bool(IN_CLEAR.fullmatch(line)) is allowed
+
+
+def test_a_request_with_an_argument_is_bad():
+    """RFC 9051, 6.2.1: "arguments: none", and BAD for one that has some."""
+    ending = improvise(load("imap/served-upgrade.txt").conversation(), [b"t STARTTLS x\r\n"])
+    assert b"t BAD" in b"".join(u.data for u in ending.talk.transcript)
