@@ -192,7 +192,7 @@ MEANINGS: dict[Code, tuple[str, str]] = {
     ),
     Code.CAPABILITIES_REFUSED: (
         "the question what the server can do was refused",
-        "0.50; 0.60 to 0.93 where it should know the question",
+        "0.50; 0.60 to 0.99 where it should know the question",
     ),
     Code.TLS_FAILED: ("the two sides could not agree on TLS, or an alert came", "0.90"),
     Code.NEVER_OFFERED: (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import dataclasses
 import enum
@@ -65,14 +66,14 @@ def fences(path: Path, language: str) -> list[str]:
 
 def section(text: str, title: str) -> str:
     """What stands below a heading, up to the next one."""
-    found = re.search(rf"^##+ {re.escape(title)}\n(.*?)(?=^#|\Z)", text, re.M | re.S)
+    found = re.search(rf"^##+ {re.escape(title)}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"there is no heading {title!r}"
     return found[1]
 
 
 def rows(text: str) -> set[str]:
     """The first cells of a table, without their backquotes."""
-    return set(re.findall(r"^\| `?([^`|]*?)`? \|", text, re.M))
+    return set(re.findall(r"^\| `?([^`|]*?)`? \|", text, re.MULTILINE))
 
 
 def named(path: Path) -> str:
@@ -160,6 +161,27 @@ def test_every_verdict_code_is_documented_and_no_other():
     assert codes <= rows(page("reference/verdicts.md"))
 
 
+def fixed_confidences() -> Iterator[tuple[str, float]]:
+    """Every code that a rule gives with a confidence in figures."""
+    for path in (SOURCE / "verdict").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
+                code, confidence = node.args[:2]
+                for figure in ast.walk(confidence):
+                    if isinstance(code, ast.Attribute) and isinstance(figure, ast.Constant):
+                        yield code.attr, figure.value
+
+
+def test_the_confidences_that_are_documented_are_those_of_the_rules():
+    given = set(fixed_confidences())
+    assert ("OFFER_MASKED", 0.97) in given
+    for code, figure in given:
+        documented = [
+            float(n) for n in re.findall(r"\d\.\d\d", generator().MEANINGS[Code(code)][1])
+        ]
+        assert min(documented) <= figure <= max(documented), code
+
+
 def test_every_code_that_falls_short_says_what_to_do():
     fine = {Code.TLS_OK_AUTHENTICATED}
     assert {code for code in Code if not code.note} - fine == set(ADVICE)
@@ -170,16 +192,12 @@ def test_every_kind_of_tampering_has_its_own_words_of_help(code):
     assert len(section(page("howto/stripped.md"), code.value).split()) > 30
 
 
-def test_no_page_names_a_code_that_is_none():
-    parts = {"_".join(c.value.split("_")[:n]) for c in Code for n in range(1, 6)}
+def test_every_name_in_capitals_on_a_page_is_in_the_code():
+    code = "".join(path.read_text("utf-8") for path in SOURCE.rglob("*.py"))
+    ours = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", code)) | {"XDG_STATE_HOME", "XDG_CONFIG_HOME"}
     for path in PAGES:
-        for word in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", path.read_text("utf-8")):
-            first = word.partition("_")[0]
-            kin = {part for part in parts if part.startswith(f"{first}_")}
-            assert not kin or word in {code.value for code in Code} | NOT_CODES, (path, word)
-
-
-NOT_CODES = {"CAPABILITIES_DIFFER", "NOT_OFFERED", "NOT_ASKED"}  # the last two are outcomes
+        names = re.findall(r"`\$?([A-Z]+(?:_[A-Z]+)+)\b", path.read_text("utf-8"))
+        assert set(names) <= ours, path
 
 
 @pytest.mark.parametrize("code", Exit)
@@ -214,7 +232,7 @@ def test_the_example_of_a_policy_file_does_what_the_page_says(table):
 
 def test_every_environment_variable_in_the_source_is_documented():
     used = {name for path in SOURCE.rglob("*.py") for name in VARIABLE.findall(path.read_text())}
-    used |= set(re.findall(r"^([A-Z]+) \?=", (ROOT / "Makefile").read_text(), re.M))
+    used |= set(re.findall(r"^([A-Z]+) \?=", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"SSL_CERT_FILE", "NO_COLOR", "INTEROP"} <= used
     text = page("reference/configuration.md")
     assert [name for name in sorted(used) if f"`{name}`" not in text] == []
@@ -264,7 +282,9 @@ def test_every_field_of_the_json_is_documented_and_no_other(name):
 def test_every_value_in_the_json_is_documented(name):
     if name == "Code":
         return  # has a page of its own
-    line = re.search(rf"^\| {name} \| (.*) \|$", section(page("reference/json.md"), "Values"), re.M)
+    line = re.search(
+        rf"^\| {name} \| (.*) \|$", section(page("reference/json.md"), "Values"), re.MULTILINE
+    )
     assert line
     assert re.findall(r"`([^`]+)`", line[1]) == [value.value for value in VALUES[name]]
 
@@ -289,7 +309,7 @@ def test_every_threat_that_a_page_names_is_documented(path):
 
 def anchors(path: Path) -> set[str]:
     """The anchors of a page's headings, as they are made on the usual sites."""
-    titles = re.findall(r"^#+ (.*)$", prose(path), re.M)
+    titles = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
@@ -343,7 +363,7 @@ def test_every_command_line_shown_is_understood(line):
 
 
 def test_the_make_targets_that_are_shown_are_there():
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     shown = {
         name
         for path in PAGES
@@ -354,8 +374,8 @@ def test_the_make_targets_that_are_shown_are_there():
 
 def test_the_packages_that_the_tests_install_are_named_in_the_readme():
     script = (ROOT / "tests/interop/install.sh").read_text()
-    listed = re.search(r"^PACKAGES=\((.*)\)$", script, re.M)
-    exim = re.search(r"^EXIM_PACKAGE=(.*)$", script, re.M)
+    listed = re.search(r"^PACKAGES=\((.*)\)$", script, re.MULTILINE)
+    exim = re.search(r"^EXIM_PACKAGE=(.*)$", script, re.MULTILINE)
     assert listed
     assert exim
     text = (ROOT / "README.md").read_text("utf-8")
@@ -465,9 +485,10 @@ def test_an_example_of_a_link_tells_a_server_that_nobody_vouches_for(house, tmp_
 
 
 def test_the_json_of_a_check_has_the_fields_that_are_documented(house, tmp_path):
+    target = f"smtp://localhost:{house['smtp']}"
+    command = [sys.executable, "-m", "unstrip", "check", target, "--no-history", "--json"]
     done = subprocess.run(
-        [sys.executable, "-m", "unstrip", "check", f"smtp://localhost:{house['smtp']}"]
-        + ["--ca-file", house["ca"], "--no-history", "--json"],
+        [*command, "--ca-file", house["ca"]],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -475,7 +496,5 @@ def test_the_json_of_a_check_has_the_fields_that_are_documented(house, tmp_path)
         check=False,
     )
     assert done.returncode == Exit.MEETS
-    assert set(json.loads(done.stdout)) == rows(section(page("reference/json.md"), "Record")) - {
-        "field",
-        "---",
-    }
+    documented = rows(section(page("reference/json.md"), "Record"))
+    assert set(json.loads(done.stdout)) == documented - {"field", "---"}

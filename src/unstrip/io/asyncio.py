@@ -12,7 +12,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from unstrip.conversation import Conversation
 from unstrip.evidence import Endpoint, Evidence
@@ -53,8 +53,7 @@ class Exchange(asyncio.Protocol, Generic[T]):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = cast("asyncio.Transport", transport)
         self._go_on()
 
     def data_received(self, data: bytes) -> None:
@@ -222,8 +221,8 @@ async def attend(endpoint: Endpoint, terms: Terms = Terms()) -> Evidence:
     except Exception as failed:  # noqa: BLE001  # `failure` lets through what is none of its kinds
         error = _explained(failed, session)
     finally:
-        if exchange is not None:
-            exchange.close()
+        if exchange is not None:  # what a peer does not read is not waited for
+            (exchange.abort if error else exchange.close)()
     return session.end(error)
 
 
