@@ -25,15 +25,18 @@ if TYPE_CHECKING:
         connect,
         connect_blocking,
     )
+    from unstrip.io.store import History
     from unstrip.policy import Decision, Level, Policy, decide
     from unstrip.protocols import REGISTRY
     from unstrip.target import BadTarget
     from unstrip.transcript import Utterance
+    from unstrip.tunnel import Tunnel
     from unstrip.verdict import Code, Finding, Verdict, judge
-    from unstrip.wire import Outcome, ProtocolError, Trouble, Upgrade
+    from unstrip.wire import Asking, Outcome, ProtocolError, Receive, Send, Settle, Trouble, Upgrade
 
 _HOMES = {
     "REGISTRY": "protocols",
+    "Asking": "wire",
     "BadTarget": "target",
     "BlockingLink": "io.link",
     "Code": "verdict",
@@ -44,13 +47,18 @@ _HOMES = {
     "Failure": "evidence",
     "Finding": "verdict",
     "Handshake": "handshake",
+    "History": "io.store",
     "Level": "policy",
     "Link": "io.link",
     "Outcome": "wire",
     "Policy": "policy",
     "ProtocolError": "wire",
+    "Receive": "wire",
     "Requirement": "io.link",
+    "Send": "wire",
+    "Settle": "wire",
     "Trouble": "wire",
+    "Tunnel": "tunnel",
     "Unprotected": "io.link",
     "Upgrade": "wire",
     "Utterance": "transcript",
@@ -65,6 +73,7 @@ _HOMES = {
 
 __all__ = [
     "REGISTRY",
+    "Asking",
     "BadTarget",
     "BlockingLink",
     "Code",
@@ -75,13 +84,18 @@ __all__ = [
     "Failure",
     "Finding",
     "Handshake",
+    "History",
     "Level",
     "Link",
     "Outcome",
     "Policy",
     "ProtocolError",
+    "Receive",
     "Requirement",
+    "Send",
+    "Settle",
     "Trouble",
+    "Tunnel",
     "Unprotected",
     "Upgrade",
     "Utterance",

@@ -145,13 +145,16 @@ class Conversation(Generic[T]):
             except ProtocolError as error:
                 self._broke_at = tuple(_places(error.__traceback__))
                 raise
-            match effect:
-                case StartTLS(early):
-                    yield from self._start_tls(early)
-                case Send(data):
-                    yield Send(self.seal(data))
-                case _:
-                    yield effect
+            if type(effect) is Send:
+                yield Send(self.seal(effect.data)) if self.tunnel else self._said(effect)
+            elif type(effect) is StartTLS:
+                yield from self._start_tls(effect.early)
+            else:
+                yield effect
+
+    def _said(self, effect: Send) -> Send:
+        self._note(self._side, Layer.CLEAR, effect.data)
+        return effect
 
     def _whole(self, dialog: Dialog[T]) -> Dialog[T]:
         result = yield from dialog
@@ -161,7 +164,7 @@ class Conversation(Generic[T]):
     def _finish(self, result: T) -> None:
         claimed = isinstance(result, Upgrade) and result.outcome in SECURE_OUTCOMES
         if claimed and not (self.wire.secure and self.handshake):  # not to be optimised away
-            raise AssertionError("a dialog said upgraded on a wire that is clear")
+            raise AssertionError("a dialog said upgraded on a clear wire, or without a handshake")
         self.result, self.done = result, True
 
     def _start_tls(self, early: bytes) -> Iterator[Effect]:

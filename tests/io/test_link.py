@@ -381,12 +381,9 @@ def test_the_peer_sees_the_end_of_a_link_that_is_left(opened, pki):
         assert ended.wait(PATIENCE)
 
 
-NO_NOTIFY = pytest.mark.xfail(strict=True, reason="a blocking link just closes its socket")
-
-
 @pytest.mark.parametrize(
     "opened",
-    [pytest.param(use_blocking, marks=NO_NOTIFY), use_asyncio, use_uvloop],
+    [use_blocking, use_asyncio, use_uvloop],
     ids=COLOURS,
 )
 def test_a_link_that_is_left_closes_its_tls_so_that_no_cut_can_pass_for_its_end(opened, pki):
@@ -745,7 +742,6 @@ def open_sockets() -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are counted in /proc")
-@pytest.mark.xfail(strict=True, reason="it is kept until the peer has read all that was sent")
 @every_loop
 def test_a_link_that_is_cancelled_while_its_peer_does_not_read_leaves_none_either(looped, pki):
     over = threading.Event()

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL.crypto import FILETYPE_PEM, X509Store, load_certificate
 
@@ -103,9 +103,10 @@ def _issued(
     return tuple(ssl.PEM_cert_to_DER_cert(pem.bytes().decode()) for pem in leaf.cert_chain_pems)
 
 
-def self_made(subject: str, *names: str) -> tuple[bytes, ...]:
+def self_made(subject: str, *names: str, weak: bool = False) -> tuple[bytes, ...]:
     """A self-signed certificate in DER, whose subject is this Common Name alone."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    strong = ec.generate_private_key(ec.SECP256R1())
+    key = rsa.generate_private_key(65537, 1024) if weak else strong
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
     alternatives = x509.SubjectAlternativeName([x509.DNSName(text) for text in names or (HOST,)])
     builder = (

@@ -27,6 +27,7 @@ from unstrip.verdict.case import (
     Case,
     Ground,
     combined,
+    last_proof,
     offered_words,
     proofs,
 )
@@ -134,6 +135,22 @@ def test_what_was_cut_into_segments_has_no_proof():
     cut = heard(*OFFER, ASKED, "S: 454 no")
     assert proofs(cut, b"STARTTLS\r\n250") != ()
     assert proofs(cut, b"8BITMIME\r\n454") == ()
+
+
+def test_the_last_proof_is_what_the_server_said_last_in_clear():
+    (proof,) = last_proof(upgraded(), b"go\r\n")
+    assert upgraded().transcript[proof.utterance].data == b"220 go\r\n"
+    assert proof.offset == len("220 ")
+    assert proof.data == b"go\r\n"
+
+
+@pytest.mark.parametrize("needle", [b"", b"220", b"8BITMIME\r\n", b"STARTTLS\r\n"])
+def test_what_was_not_said_last_in_clear_is_no_last_proof(needle):
+    assert last_proof(upgraded(), needle) == ()
+
+
+def test_where_nothing_was_said_there_is_no_last_proof():
+    assert last_proof(unheard(OSError()), b"x") == ()
 
 
 def test_offered_words_are_upper_case_lines():

@@ -119,6 +119,7 @@ EXPOSED = {
     "neither": (upgraded(replace(untrusted(), **RSA)), SAFE, READS, READS),
     "in clear": (stripped(), READS, READS, READS),
     "refused": (refused(), READS, READS, READS),
+    "led astray": (heard("S: * PREAUTH hi", endpoint=IMAP), READS, READS, READS),
     "injected": (heard(*OFFER, ASKED, "S: 220 go", "S: 250 x"), READS, READS, READS),
     "busy": (heard("S: 421 4.3.2 later"), UNKNOWN, UNKNOWN, UNKNOWN),
     "no service": (heard("S: 554 5.3.2 no"), UNKNOWN, UNKNOWN, UNKNOWN),
@@ -163,7 +164,11 @@ def test_a_bad_certificate_alone_is_misconfigured_and_no_interception(handshake,
 
 def test_a_certificate_for_another_name_says_for_which():
     words = found(judged(upgraded(shaken(chain("n", "mx.example.net")))), INVALID).words
-    assert "mx.example.net" in words
+    assert "it is for mx.example.net" in words
+
+
+def test_a_certificate_for_the_right_name_does_not():
+    assert "it is for" not in found(judged(upgraded(untrusted())), INVALID).words
 
 
 def test_tls_without_a_proof_is_enough_where_no_proof_is_asked_for():
@@ -257,11 +262,34 @@ def test_a_certificate_like_those_of_interception_tools_is_called_so():
     assert verdict.confidence == 0.8
 
 
+def test_a_weak_certificate_that_signs_itself_is_called_so_too():
+    verdict = judged(upgraded(shaken(self_made("mx.example.org", weak=True))), VERIFY)
+    assert verdict.code is INTERCEPTED
+    assert verdict.confidence == 0.8
+
+
+def test_a_certificate_that_signs_itself_is_a_mistake_of_many_and_no_interception():
+    assert codes(judged(upgraded(shaken(self_made("mx.example.org"))), VERIFY)) == {INVALID}
+
+
 def test_a_certificate_made_just_now_adds_to_other_grounds_but_is_none_by_itself():
     fresh = upgraded(shaken(chain("fresh", by="stranger", **SELF_MADE)))
     history = [days_ago(5, upgraded())]
     assert INTERCEPTED not in codes(judged(fresh, VERIFY))
-    assert judged(fresh, VERIFY, history=history).confidence > 0.7
+    assert judged(fresh, VERIFY, history=history).confidence == 0.74  # 7/3 by 11/9 to 1
+
+
+@pytest.mark.parametrize(
+    "validity",
+    [
+        SELF_MADE | {"not_after": NOW + timedelta(days=90)},
+        SELF_MADE | {"not_before": NOW - timedelta(days=3), "not_after": NOW - timedelta(days=2)},
+    ],
+    ids=["for long", "days ago"],
+)
+def test_one_made_for_long_or_days_ago_adds_nothing(validity):
+    other = upgraded(shaken(chain("other", by="stranger", **validity)))
+    assert judged(other, VERIFY, history=[days_ago(5, upgraded())]).confidence == 0.7
 
 
 def test_a_pin_that_does_not_match_can_be_interception_too():
@@ -303,6 +331,7 @@ def test_another_valid_key_is_a_note_and_nothing_more():
     assert verdict.code is Code.TLS_OK_AUTHENTICATED
     assert verdict.standing is Standing.MEETS
     assert "2026-11-16" in found(verdict, Code.KEY_CHANGED).words
+    assert found(verdict, Code.KEY_CHANGED).confidence == 0.99
 
 
 @pytest.mark.parametrize(
@@ -332,6 +361,7 @@ def test_a_cipher_without_forward_secrecy_is_a_note():
     assert codes(verdict) == {Code.NO_FORWARD_SECRECY}
     assert verdict.code is Code.TLS_OK_AUTHENTICATED
     assert "AES256-GCM-SHA384" in found(verdict, Code.NO_FORWARD_SECRECY).words
+    assert found(verdict, Code.NO_FORWARD_SECRECY).confidence == 0.99
 
 
 def test_a_cipher_with_forward_secrecy_is_none():
@@ -344,6 +374,13 @@ def test_a_certificate_that_ends_within_a_fortnight_is_a_note(days, noted):
     verdict = judged(upgraded(shaken(der)), VERIFY)
     assert (Code.CERTIFICATE_EXPIRES_SOON in codes(verdict)) is noted
     assert verdict.code is Code.TLS_OK_AUTHENTICATED
+
+
+def test_how_soon_is_known_for_certain():
+    der = chain("soon", not_after=NOW + timedelta(days=3.5))
+    finding = found(judged(upgraded(shaken(der))), Code.CERTIFICATE_EXPIRES_SOON)
+    assert finding.confidence == 0.99
+    assert "3 days" in finding.words
 
 
 def test_a_certificate_that_has_ended_does_not_expire_soon():

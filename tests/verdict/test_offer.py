@@ -75,6 +75,11 @@ def test_the_mask_is_shown_where_it_stands_in_the_transcript():
     assert proof.data == b"XXXXXXXA"
 
 
+def test_other_masks_beside_it_change_nothing():
+    verdict = judged(heard(*listing("XXXXXXXXXA", "XXXXXXXA", "XXXB")))
+    assert verdict.code is Code.OFFER_MASKED
+
+
 def test_a_mask_on_the_last_line_is_found_too():
     assert judged(heard(*listing("SIZE 1000", "XXXXXXXA"))).code is Code.OFFER_MASKED
 
@@ -179,6 +184,7 @@ def test_one_list_without_the_offer_never_proves_that_it_was_removed(decision):
     verdict = judged(stripped(), decision)
     assert verdict.code is UNEXPLAINED
     assert codes(verdict) == {UNEXPLAINED}
+    assert verdict.confidence == 0.9  # of its being unexplained
 
 
 @pytest.mark.parametrize(
@@ -198,6 +204,11 @@ def test_asking_anyway_and_being_refused_explains_nothing():
     verdict = judged(evidence, VERIFY)
     assert verdict.code is UNEXPLAINED
     assert "refused" in found(verdict, UNEXPLAINED).because[0]
+
+
+def test_who_did_not_ask_was_not_refused_whatever_else_was_refused():
+    verdict = judged(heard("S: 220 mx", EHLO, "S: 502 no"))
+    assert found(verdict, UNEXPLAINED).because == ()
 
 
 def test_policies_that_only_want_tls_attest_no_offer():
@@ -288,6 +299,26 @@ def test_one_sighting_is_even_odds():
     assert found(verdict, REMOVED).confidence == 0.5
 
 
+@pytest.mark.parametrize(
+    "days", [(0.3, 0.2, 0.1), (30, 1)], ids=["three in a day", "two in a month"]
+)
+def test_sightings_that_are_not_steady_are_still_even_odds(days):
+    verdict = judged(rewritten(), history=[days_ago(n, upgraded()) for n in days])
+    assert found(verdict, REMOVED).confidence == 0.5
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        ((9,), "on an earlier visit, last on 2026-11-12"),
+        ((30, 9), "on 2 earlier visits, last on 2026-11-12"),
+    ],
+)
+def test_it_is_said_how_often_and_when_last_it_was_offered(days, words):
+    verdict = judged(rewritten(), history=[days_ago(n, upgraded()) for n in days])
+    assert words in found(verdict, REMOVED).because[0]
+
+
 def test_steady_sightings_are_worth_085():
     verdict = judged(rewritten(), history=[days_ago(n, upgraded()) for n in (14, 7, 0)])
     assert found(verdict, REMOVED).confidence == 0.85
@@ -323,6 +354,12 @@ def test_a_second_vantage_at_the_same_address_makes_it_removed():
 def test_a_second_vantage_at_another_address_is_worth_less():
     verdict = judged(rewritten(), elsewhere=[upgraded(address="192.0.2.99")])
     assert verdict.confidence == 0.7
+
+
+def test_of_several_vantages_the_last_counts():
+    near, far = upgraded(), upgraded(address="192.0.2.99")
+    assert judged(rewritten(), elsewhere=[far, near]).confidence == 0.9
+    assert judged(rewritten(), elsewhere=[near, far]).confidence == 0.7
 
 
 def test_a_second_vantage_that_sees_no_offer_either_says_nothing():
@@ -518,4 +555,5 @@ def test_the_other_line_itself_is_honest():
 
 def test_the_proof_points_at_the_list_that_was_heard():
     (proof,) = found(judged(SUBSCRIBER, elsewhere=[ELSEWHERE]), REMOVED).proof
+    assert proof.data == b"SMTPUTF8"  # its last line
     assert proof.data in SUBSCRIBER.transcript[proof.utterance].data

@@ -251,6 +251,12 @@ def test_so_it_is_in_the_other_protocols(endpoint, lines):
     assert judged(heard(*lines, endpoint=endpoint)).code is Code.REJECTED_AFTER_OFFER
 
 
+def test_the_clause_is_that_of_the_protocol():
+    pop3 = judged(heard(*POP3_OFFER, "S: -ERR no", endpoint=POP3))
+    assert found(judged(refused()), Code.REJECTED_AFTER_OFFER).source == "RFC 3207, 4"
+    assert found(pop3, Code.REJECTED_AFTER_OFFER).source == "RFC 2595, 4"
+
+
 def test_refused_where_it_once_was_granted_is_surer():
     assert judged(refused(), history=[days_ago(9, upgraded())]).confidence == 0.9
 
@@ -476,8 +482,9 @@ def slow_probe():
     return refused(delays=[0.2, 0.2, 0.2])
 
 
-def test_a_refusal_much_quicker_than_the_other_answers_came_from_nearer():
-    verdict = judged(refused(delays=[*SLOW, 0.0]), beside=[slow_probe() for _ in range(4)])
+@pytest.mark.parametrize("delay", [0.0, 0.08])
+def test_a_refusal_much_quicker_than_the_other_answers_came_from_nearer(delay):
+    verdict = judged(refused(delays=[*SLOW, delay]), beside=[slow_probe() for _ in range(4)])
     finding = found(verdict, Code.ANSWERED_NEARER)
     assert finding.confidence == 0.6
     assert finding.code.note

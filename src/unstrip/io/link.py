@@ -49,7 +49,7 @@ class Requirement:
     """What a link must be.
 
     Attributes:
-        level: "may", "encrypt" or "verify".
+        level: `Level.MAY`, `Level.ENCRYPT` or `Level.AUTHENTICATED`.
         server_name: the name the certificate is to carry, if not the host.
         connect_to: an address to dial instead of looking the host up.
         ca_file: trusted roots (PEM), if not the system's.

@@ -49,9 +49,10 @@ def client_context(roots: Anchors) -> SSL.Context:
 
 
 def _system_roots() -> Path:
+    if named := os.environ.get("SSL_CERT_FILE"):
+        return Path(named)  # one that is not there is an error, not the system's instead
     paths = ssl.get_default_verify_paths()
-    known = (os.environ.get("SSL_CERT_FILE"), paths.cafile, "/etc/ssl/certs/ca-certificates.crt")
-    for path in known:
+    for path in (paths.cafile, "/etc/ssl/certs/ca-certificates.crt"):
         if path and Path(path).is_file():
             return Path(path)
     raise NoRoots("this system has no file of trusted roots")

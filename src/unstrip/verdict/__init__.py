@@ -78,6 +78,8 @@ def _strongest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         known = best.get(finding.code)
         if known is None or known.confidence < finding.confidence:
             best[finding.code] = finding
+    if any(code.rank < Code.RATE_LIMITED.rank for code in best):  # then it could be told
+        best = {code: finding for code, finding in best.items() if not code.unknown}
     return tuple(sorted(best.values(), key=lambda finding: finding.code.rank))
 
 

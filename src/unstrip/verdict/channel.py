@@ -37,7 +37,7 @@ def good_enough(decision: Decision, handshake: Handshake) -> bool:
 
 def exposure(decision: Decision, evidence: Evidence) -> Exposure:
     """Tell who can read this link."""
-    if not evidence.secured:
+    if not evidence.secured and not _refused_by_us(evidence):
         reach = Reach.READS if _words_crossed(evidence) else Reach.UNKNOWN
         return Exposure(reach, reach, reach)
     handshake = evidence.handshake
@@ -47,6 +47,14 @@ def exposure(decision: Decision, evidence: Evidence) -> Exposure:
         wiretap=Reach.SAFE,
         attacker=Reach.SAFE if proven else Reach.READS,
         later=Reach.SAFE if secret else Reach.READS,
+    )
+
+
+def _refused_by_us(evidence: Evidence) -> bool:
+    """TLS stands, and we said nothing inside: the peer is not who it has to be."""
+    failure = evidence.failure
+    return (
+        evidence.handshake is not None and failure is not None and failure.trouble is Trouble.UNMET
     )
 
 
@@ -136,7 +144,7 @@ def lists_differ(case: Case) -> Iterator[Finding]:
 
 
 def _interception(case: Case, mine: Handshake) -> Iterator[Ground]:
-    """What makes a wrong certificate somebody else's rather than a mistake (2.3)."""
+    """What makes a wrong certificate somebody else's rather than a mistake."""
     if any(_valid_other(door, mine) for door in case.doors):
         words = "the same host's other port has a valid one, with another key"
         yield Ground("implicit port", 0.75, words)

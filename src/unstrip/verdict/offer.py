@@ -19,6 +19,7 @@ from unstrip.wire import Outcome
 _MASKED = re.compile(r"[X*]{2,}[A-Z]?")  # the last letter may stand (Cisco's XXXXXXXA)
 _MASKED_BANNER = re.compile(r"[*20 ]{8,}")
 _STEADY_VISITS, _STEADY_TIME = 3, timedelta(days=7)
+_REMOVED = 0.6  # from here on it is called so
 _HALF_LIFE = timedelta(days=180)  # of what a sighting is worth
 
 
@@ -76,9 +77,9 @@ def missing(case: Case) -> Iterator[Finding]:
     if any(finding.code is Code.OFFER_MASKED for finding in masked(case)):
         return  # it is there, under the mask
     grounds = [*_outside(case), *_comparisons(case)]
-    if grounds:
+    confidence = combined([*grounds, *_doors(case), *_granted(case)])
+    if grounds and confidence >= _REMOVED:
         grounds += _doors(case)
-        confidence = combined(grounds)
         words = f"the offer of {case.offer} was removed in the path"
         because = (*dict.fromkeys(ground.words for ground in grounds), *_asked_anyway(case))
         yield Finding(Code.OFFER_REMOVED, confidence, words, because, _gap(case))
@@ -90,7 +91,7 @@ def missing(case: Case) -> Iterator[Finding]:
         yield Finding(Code.NEVER_OFFERED, 0.8, words, _asked_anyway(case))
     else:
         words = f"{case.offer} is not offered; from this one look nobody can tell why"
-        because = _asked_anyway(case) + tuple(door.words for door in _doors(case))
+        because = (*(ground.words for ground in grounds + _doors(case)), *_asked_anyway(case))
         yield Finding(Code.OFFER_ABSENT_UNEXPLAINED, 0.9, words, because)
 
 
@@ -144,6 +145,12 @@ def _doors(case: Case) -> list[Ground]:
         for door in case.doors
         if door.secured and proved(door)
     ]
+
+
+def _granted(case: Case) -> list[Ground]:
+    """P2: asked anyway, it was granted by the server itself; `_asked_anyway` has the words."""
+    verified = case.evidence.secured and proved(case.evidence)
+    return [Ground("asked anyway", 0.97, "")] if verified else []
 
 
 def _comparisons(case: Case) -> Iterator[Ground]:

@@ -71,7 +71,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.FloatRange(0.1, 3600),
     default=30.0,
     show_default=True,
-    help="Seconds for each target, everything included.",
+    help="Seconds for each session, everything included.",
 )
 @click.option("--probe", is_flag=True, help="Look further: up to five more connections.")
 @click.option("--implicit-port", type=click.IntRange(1, 65535), help="Port that --probe compares.")
@@ -99,6 +99,8 @@ def check(targets: tuple[str, ...], **options: object) -> None:
 
     chosen = Options(**options)  # type: ignore[arg-type]
     endpoints = list(_endpoints(targets, chosen))
+    if not endpoints:
+        raise Complaint("there is no target to check", f"is {targets[0]} empty?")
     with _history(chosen) as history:
         plan = _plan(chosen, history)
         sys.exit(run(lambda: _check_all(endpoints, plan, chosen)))

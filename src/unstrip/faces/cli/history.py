@@ -101,7 +101,7 @@ def forget(path: Path | None, host: str, *, port: int | None) -> None:
         count = store.forget(name, port)
     if not count:
         raise _nothing(name)
-    say(f"{count} visits to {name} are forgotten")
+    say(f"{count} {'visit' if count == 1 else 'visits'} to {name} forgotten")
 
 
 def _nothing(name: str) -> Complaint:

@@ -125,6 +125,7 @@ def _print_json(crossing: Crossing) -> None:
 
 @contextmanager
 def _explained() -> Iterator[None]:
+    from unstrip.io.addresses import Unresolved
     from unstrip.lab.loopback import NotLoopback
     from unstrip.lab.middlebox import Unstageable
     from unstrip.lab.tricks import NoSuchTrick
@@ -135,5 +136,7 @@ def _explained() -> Iterator[None]:
         raise Complaint(str(error), "the lab is for this machine only: use 127.0.0.1") from error
     except (NoSuchTrick, Unstageable, KeyError) as error:
         raise Complaint(str(error), "see `unstrip lab --list`") from error
+    except Unresolved as error:
+        raise Complaint(str(error), "check the spelling") from error
     except OSError as error:
         raise Complaint(str(error), "is the port free, and yours to take?") from error

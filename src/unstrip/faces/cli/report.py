@@ -79,8 +79,7 @@ def lines(rows: list[Row], heading: str) -> Iterator[str]:
     yield ""
     code = worst(one.exit for one in rows)
     good = sum(one.exit is Exit.MEETS for one in rows)
-    summary = f"{good} of {len(rows)} {'meets' if len(rows) == 1 else 'meet'} the requirement"
-    yield f"{summary:<{_WIDTH - 8}} exit {code.value}"
+    yield f"{f'{good} of {len(rows)} in order':<{_WIDTH - 8}} exit {code.value}"
 
 
 def _cell(text: str, width: int) -> str:
