@@ -42,6 +42,7 @@ from unstrip.verdict import Code, Exposure, Reach, Standing, authenticated, expo
 from unstrip.wire import Trouble
 
 INTERCEPTED, INVALID = Code.TLS_INTERCEPTED, Code.CERTIFICATE_INVALID
+REFUSAL = Failure(Trouble.UNMET, "the peer did not prove who it is")
 SELF_MADE = {"not_before": NOW - timedelta(hours=1), "not_after": NOW + timedelta(hours=20)}
 
 
@@ -121,6 +122,7 @@ EXPOSED = {
     "refused": (refused(), READS, READS, READS),
     "led astray": (heard("S: * PREAUTH hi", endpoint=IMAP), READS, READS, READS),
     "injected": (heard(*OFFER, ASKED, "S: 220 go", "S: 250 x"), READS, READS, READS),
+    "not accepted": (upgraded(untrusted(), failure=REFUSAL), SAFE, READS, SAFE),
     "busy": (heard("S: 421 4.3.2 later"), UNKNOWN, UNKNOWN, UNKNOWN),
     "no service": (heard("S: 554 5.3.2 no"), UNKNOWN, UNKNOWN, UNKNOWN),
     "closed": (unheard(ConnectionRefusedError()), UNKNOWN, UNKNOWN, UNKNOWN),
@@ -456,9 +458,6 @@ def test_other_ways_to_log_in_give_no_password_away(clear):
 
 
 # -- what broke off --------------------------------------------------------------------
-
-
-REFUSAL = Failure(Trouble.UNMET, "the peer did not prove who it is")
 
 
 def test_what_was_not_accepted_on_the_implicit_port_is_named_by_its_certificate_too():

@@ -157,6 +157,12 @@ def test_the_gravest_finding_names_the_verdict(make):
         assert verdict.code is grave[0]
 
 
+@pytest.mark.parametrize("make", [*CASES.values(), *NOTES.values()])
+def test_what_could_be_told_is_not_told_beside_what_could_not(make):
+    kinds = {code.unknown for code in codes(make()) if not code.note}
+    assert kinds != {True, False}
+
+
 def test_there_is_one_finding_a_code_the_surest():
     greeted = heard(
         "S: * OK [CAPABILITY IMAP4rev1 STARTTLS] hi",

@@ -294,9 +294,10 @@ def rewritten(**fields):
     return heard(*listing("SIZE 1000", "8BITMIME", "CHUNKING"), **fields)
 
 
-def test_one_sighting_is_even_odds():
+def test_one_sighting_is_even_odds_and_not_called_a_removal():
     verdict = judged(rewritten(), history=[days_ago(1, upgraded())])
-    assert found(verdict, REMOVED).confidence == 0.5
+    assert verdict.code is UNEXPLAINED
+    assert "on an earlier visit" in found(verdict, UNEXPLAINED).because[0]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +305,7 @@ def test_one_sighting_is_even_odds():
 )
 def test_sightings_that_are_not_steady_are_still_even_odds(days):
     verdict = judged(rewritten(), history=[days_ago(n, upgraded()) for n in days])
-    assert found(verdict, REMOVED).confidence == 0.5
+    assert verdict.code is UNEXPLAINED
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,7 @@ def test_sightings_that_are_not_steady_are_still_even_odds(days):
     ],
 )
 def test_it_is_said_how_often_and_when_last_it_was_offered(days, words):
-    verdict = judged(rewritten(), history=[days_ago(n, upgraded()) for n in days])
+    verdict = judged(stripped(), history=[days_ago(n, upgraded()) for n in days])
     assert words in found(verdict, REMOVED).because[0]
 
 
@@ -411,13 +412,14 @@ def test_the_implicit_port_adds_to_other_grounds():
     history = [days_ago(1, upgraded())]
     without = judged(rewritten(), history=history)
     with_it = judged(rewritten(), history=history, beside=[implicit()])
-    assert without.confidence == 0.5
+    assert without.code is UNEXPLAINED
+    assert with_it.code is REMOVED
     assert with_it.confidence == 0.6
 
 
 def test_an_implicit_port_that_proves_nothing_adds_nothing():
     verdict = judged(rewritten(), history=[days_ago(1, upgraded())], beside=[implicit(untrusted())])
-    assert verdict.confidence == 0.5
+    assert verdict.code is UNEXPLAINED
 
 
 # -- hidden ----------------------------------------------------------------------------
@@ -442,8 +444,10 @@ def test_a_probe_that_was_granted_unasked_shows_it_hidden_too():
 
 
 def test_hidden_where_it_once_was_offered_is_removed():
-    verdict = judged(hidden(), VERIFY, history=steadily(upgraded()))
+    history = steadily(upgraded())
+    verdict = judged(hidden(), VERIFY, history=history)
     assert verdict.code is REMOVED
+    assert verdict.confidence > judged(stripped(), VERIFY, history=history).confidence
     assert "granted" in " ".join(found(verdict, REMOVED).because)
 
 

@@ -19,7 +19,7 @@ from unstrip.wire import Outcome
 _MASKED = re.compile(r"[X*]{2,}[A-Z]?")  # the last letter may stand (Cisco's XXXXXXXA)
 _MASKED_BANNER = re.compile(r"[*20 ]{8,}")
 _STEADY_VISITS, _STEADY_TIME = 3, timedelta(days=7)
-_REMOVED = 0.6  # from here on it is called so
+_REMOVED = 0.5  # from here on it is called so: even odds are no acquittal
 _HALF_LIFE = timedelta(days=180)  # of what a sighting is worth
 
 

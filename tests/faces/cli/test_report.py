@@ -148,11 +148,11 @@ def test_columns_stand_below_their_headings():
 @pytest.mark.parametrize(
     ("names", "summary", "code"),
     [
-        (("upgraded",), "1 of 1 meets", 0),
-        (("upgraded", "implicit"), "2 of 2 meet ", 0),
-        (("upgraded", "stripped"), "1 of 2 meet ", 1),
-        (("busy",), "0 of 1 meets", 4),
-        (("upgraded", "injected"), "1 of 2 meet ", 3),
+        (("upgraded",), "1 of 1 in order", 0),
+        (("upgraded", "implicit"), "2 of 2 in order", 0),
+        (("upgraded", "stripped"), "1 of 2 in order", 1),
+        (("busy",), "0 of 1 in order", 4),
+        (("upgraded", "injected"), "1 of 2 in order", 3),
     ],
 )
 def test_the_last_line_sums_up(names, summary, code):
