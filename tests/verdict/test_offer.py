@@ -294,10 +294,10 @@ def rewritten(**fields):
     return heard(*listing("SIZE 1000", "8BITMIME", "CHUNKING"), **fields)
 
 
-def test_one_sighting_is_even_odds_and_not_called_a_removal():
+def test_one_sighting_is_even_odds_and_called_a_removal_all_the_same():
     verdict = judged(rewritten(), history=[days_ago(1, upgraded())])
-    assert verdict.code is UNEXPLAINED
-    assert "on an earlier visit" in found(verdict, UNEXPLAINED).because[0]
+    assert verdict.code is REMOVED
+    assert verdict.confidence == 0.5
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_one_sighting_is_even_odds_and_not_called_a_removal():
 )
 def test_sightings_that_are_not_steady_are_still_even_odds(days):
     verdict = judged(rewritten(), history=[days_ago(n, upgraded()) for n in days])
-    assert verdict.code is UNEXPLAINED
+    assert found(verdict, REMOVED).confidence == 0.5
 
 
 @pytest.mark.parametrize(
@@ -412,14 +412,14 @@ def test_the_implicit_port_adds_to_other_grounds():
     history = [days_ago(1, upgraded())]
     without = judged(rewritten(), history=history)
     with_it = judged(rewritten(), history=history, beside=[implicit()])
-    assert without.code is UNEXPLAINED
+    assert without.confidence == 0.5
     assert with_it.code is REMOVED
     assert with_it.confidence == 0.6
 
 
 def test_an_implicit_port_that_proves_nothing_adds_nothing():
     verdict = judged(rewritten(), history=[days_ago(1, upgraded())], beside=[implicit(untrusted())])
-    assert verdict.code is UNEXPLAINED
+    assert verdict.confidence == 0.5
 
 
 # -- hidden ----------------------------------------------------------------------------
