@@ -153,7 +153,7 @@ MEANINGS: dict[Code, tuple[str, str]] = {
     ),
     Code.TLS_INTERCEPTED: (
         "the certificate is wrong, and the server has a right one, or this one looks made up",
-        "0.60 to 0.99",
+        "0.65 to 0.99",
     ),
     Code.COMMAND_MASKED: (
         "the server echoes X's where our request was: it was overwritten on its way",
@@ -165,7 +165,7 @@ MEANINGS: dict[Code, tuple[str, str]] = {
     ),
     Code.OFFER_MASKED: (
         "in the list, a word of X's or stars stands where the offer should, with its length",
-        "0.97",
+        "0.85 to 0.97",
     ),
     Code.OFFER_REMOVED: (
         "the offer is missing, and something outside this transcript knows it to be there",

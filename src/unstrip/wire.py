@@ -16,7 +16,7 @@ a dialog that breaks them is a programming mistake, an `AssertionError`.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from re import Pattern
@@ -168,6 +168,14 @@ class Upgrade:
     unlisted: str = ""
     said: str = ""
     inside: tuple[str, ...] = ()
+
+
+def lists(lines: Iterable[str], keyword: str) -> bool:
+    """Tell whether a list of capabilities has `keyword`, in any case of ASCII's letters alone.
+
+    Unicode has other letters that become these in upper case, and a server has none of them.
+    """
+    return any(line.isascii() and line.upper() == keyword for line in lines)
 
 
 class Manner(Enum):

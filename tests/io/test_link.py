@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 import threading
 import time
@@ -153,6 +154,11 @@ def in_clear(peer: Peer) -> None:
         peer.say(b"250 fine\r\n" if line == b"NOOP\r\n" else b"502 unknown\r\n")
 
 
+def narrow(peer: Peer) -> None:
+    """Take little from the network while nobody reads."""
+    peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+
+
 def echoes(peer: Peer, context: ssl.SSLContext) -> None:
     upgrades(peer, context)
     while data := peer.sock.recv(65536):
@@ -227,16 +233,17 @@ def test_a_writer_is_held_up_by_a_reader_who_does_not_read(looped, pki):
     may_read = threading.Event()
 
     def reads_late(peer: Peer) -> None:
+        narrow(peer)
         upgrades(peer, pki.server)
         may_read.wait(PATIENCE)
         heard = 0
-        while heard < 4 * MEGABYTES:
+        while heard < 2 * MEGABYTES:
             heard += len(peer.sock.recv(65536))
         peer.sock.sendall(b"all")
 
     async def main() -> None:
         async with connect(url(server), need(pki, server)) as link:
-            sending = asyncio.create_task(link.send(b"x" * 4 * MEGABYTES))
+            sending = asyncio.create_task(link.send(b"x" * 2 * MEGABYTES))
             await asyncio.sleep(0.3)
             assert not sending.done()
             may_read.set()
@@ -747,11 +754,12 @@ def test_a_link_that_is_cancelled_while_its_peer_does_not_read_leaves_none_eithe
     over = threading.Event()
 
     def does_not_read(peer: Peer) -> None:
+        narrow(peer)
         upgrades(peer, pki.server)
         over.wait(PATIENCE)
 
     async def sends_much(link: Any) -> None:
-        await link.send(b"x" * 4 * MEGABYTES)
+        await link.send(b"x" * 2 * MEGABYTES)
 
     async def main() -> int:
         before = open_sockets()

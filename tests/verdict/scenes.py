@@ -51,7 +51,7 @@ from unstrip.wire import (
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOST = "mx.example.org"
 ADDRESS = "192.0.2.25"
-TICK = 0.01  # seconds between any two segments
+TICK = 0.001  # seconds between any two segments
 
 SMTP = Endpoint(HOST, 25, "smtp")
 SMTPS = Endpoint(HOST, 465, "smtp", implicit=True)
@@ -245,7 +245,7 @@ class _Scene:
     def _note(self, side: Side, data: bytes, layer: Layer | None = None) -> None:
         self._now += TICK
         words = Layer.SECURE if self.shaken else Layer.CLEAR
-        self.said.append(Utterance(side, layer or words, data, round(self._now, 4)))
+        self.said.append(Utterance(side, layer or words, data, round(self._now, 6)))
 
 
 def _record(kind: int) -> bytes:

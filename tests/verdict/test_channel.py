@@ -207,7 +207,6 @@ def test_a_pinned_key_is_no_finding_though_nobody_issued_it():
 MINE = upgraded(untrusted())
 
 INTERCEPTION = {
-    "the implicit port": ({"beside": [implicit()]}, 0.75),
     "another vantage": ({"elsewhere": [upgraded()]}, 0.9),
     "history": ({"history": [days_ago(5, upgraded())]}, 0.7),
 }
@@ -230,8 +229,27 @@ def test_grounds_for_interception_add_up():
         elsewhere=[upgraded()],
         history=[days_ago(5, upgraded())],
     )
-    assert verdict.confidence >= 0.98
+    assert verdict.confidence == 0.97  # 3/2 by 9 by 7/3 to 1
     assert len(found(verdict, INTERCEPTED).because) == 3
+
+
+def test_a_better_certificate_on_the_implicit_port_alone_is_not_enough_to_call_it_so():
+    assert codes(judged(MINE, VERIFY, beside=[implicit()])) == {INVALID}
+
+
+def test_the_last_proved_certificate_counts_not_one_before_it():
+    renewed = upgraded(shaken(chain("second")))
+    history = [days_ago(9, upgraded()), days_ago(5, renewed), days_ago(1, MINE)]
+    assert judged(MINE, VERIFY, history=history).code is INTERCEPTED
+    same_key = shaken(chain("second"), webpki=untrusted().webpki)
+    assert codes(judged(upgraded(same_key), VERIFY, history=history)) == {INVALID}
+
+
+@pytest.mark.parametrize("fault", ["expired", "not valid yet"])
+def test_a_certificate_that_nobody_else_can_have_is_a_mistake_whatever_others_saw(fault):
+    mine, _ = BAD[fault]
+    verdict = judged(upgraded(mine), VERIFY, elsewhere=[upgraded()], beside=[implicit()])
+    assert codes(verdict) == {INVALID}
 
 
 NO_INTERCEPTION = {
@@ -311,6 +329,11 @@ def test_an_older_version_than_before_is_a_downgrade():
     assert verdict.confidence == 0.7
     assert verdict.meets
     assert verdict.standing is Standing.MEETS
+
+
+def test_what_an_impostor_spoke_is_no_measure():
+    history = [days_ago(5, upgraded(untrusted()))]
+    assert Code.TLS_DOWNGRADED not in codes(judged(upgraded(OLDER), VERIFY, history=history))
 
 
 def test_the_best_of_the_earlier_versions_counts():

@@ -64,7 +64,13 @@ def test_a_word_of_the_offers_length_in_xs_is_the_offer_masked(mask):
     verdict = judged(heard(*listing("SIZE 1000", mask, "8BITMIME")))
     assert verdict.code is Code.OFFER_MASKED
     assert verdict.standing is Standing.TAMPERED
-    assert verdict.confidence >= 0.85  # that it was this word; of the device itself 0.97
+    assert verdict.confidence == 0.85  # that it was this word; of the device itself 0.97
+
+
+def test_a_masked_offer_that_is_granted_was_this_very_word():
+    verdict = judged(heard(*listing("SIZE 1000", "XXXXXXXA"), *GRANTED, insist=True), VERIFY)
+    assert verdict.code is Code.OFFER_MASKED
+    assert verdict.confidence == 0.97
 
 
 def test_the_mask_is_shown_where_it_stands_in_the_transcript():
@@ -174,6 +180,17 @@ def test_imaps_question_refused_is_found():
         heard("S: * OK IMAP4rev1", "C: u1 CAPABILITY", "S: u1 BAD unknown", endpoint=IMAP)
     )
     assert found(verdict, Code.CAPABILITIES_REFUSED).confidence == 0.6
+
+
+def test_pop3_servers_need_not_answer_it_if_they_grant_tls():
+    granted = ("C: STLS", "S: +OK go", "<TLS>", "C: CAPA", "S: -ERR unknown")
+    evidence = heard("S: +OK hi", "C: CAPA", "S: -ERR", *granted, endpoint=POP3, insist=True)
+    assert codes(judged(evidence, VERIFY)) == set()
+
+
+def test_smtp_servers_must_answer_it_even_if_they_grant_tls():
+    evidence = heard("S: 220 mx ESMTP", *REFUSED_EHLO, *GRANTED, insist=True)
+    assert {Code.CAPABILITIES_REFUSED, Code.OFFER_HIDDEN} <= codes(judged(evidence, VERIFY))
 
 
 # -- absent ----------------------------------------------------------------------------
@@ -330,6 +347,11 @@ def test_what_sightings_are_worth_halves_every_180_days():
     assert found(verdict, REMOVED).confidence == round(0.5 + 0.35 / 2, 2)
 
 
+@pytest.mark.parametrize(("days", "code"), [(359, REMOVED), (361, UNEXPLAINED)])
+def test_after_a_year_a_sighting_says_nothing_any_more(days, code):
+    assert judged(stripped(), history=[days_ago(days, upgraded())]).code is code
+
+
 def test_an_offer_that_was_refused_was_an_offer_all_the_same():
     assert judged(stripped(), history=[days_ago(1, refused())]).code is REMOVED
 
@@ -379,6 +401,26 @@ def test_an_offer_that_comes_and_goes_is_removed_though_this_link_stands():
     assert verdict.confidence == 0.9
     assert verdict.meets
     assert verdict.standing is Standing.TAMPERED
+
+
+def greeting_of(evidence, text):
+    """The same, from a server that greets so."""
+    return replace(evidence, upgrade=replace(evidence.upgrade, greeting=text))
+
+
+def test_machines_that_greet_differently_may_offer_differently():
+    other = greeting_of(stripped(), "220 mx-b ESMTP")
+    verdict = judged(upgraded(), VERIFY, beside=[other])
+    assert codes(verdict) == {Code.CAPABILITIES_DIFFER}
+    assert found(verdict, Code.CAPABILITIES_DIFFER).confidence == 0.5
+    assert verdict.code is Code.TLS_OK_AUTHENTICATED
+    assert judged(stripped(), beside=[greeting_of(upgraded(), "220 mx-b")]).confidence == 0.5
+
+
+def test_times_and_numbers_in_a_greeting_make_no_other_machine():
+    first = greeting_of(upgraded(), "220 mx ESMTP x1; Sun, 22 Nov 2026 02:13:17 +0000")
+    later = greeting_of(stripped(), "220 mx ESMTP x27; Mon, 23 Dec 2026 02:14:18 +0000")
+    assert judged(first, VERIFY, beside=[later]).code is REMOVED
 
 
 def test_an_offer_on_every_connection_does_not_come_and_go():
@@ -449,6 +491,13 @@ def test_hidden_where_it_once_was_offered_is_removed():
     assert verdict.code is REMOVED
     assert verdict.confidence > judged(stripped(), VERIFY, history=history).confidence
     assert "granted" in " ".join(found(verdict, REMOVED).because)
+
+
+def test_a_grant_that_broke_inside_tls_makes_the_removal_no_surer():
+    history = steadily(upgraded())
+    broken = heard(*NO_OFFER, *GRANTED[:4], "<EOF>", insist=True)
+    removed = found(judged(broken, history=history), REMOVED)
+    assert removed.confidence == judged(stripped(), history=history).confidence
 
 
 def test_offered_and_granted_is_not_hidden():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.verdict.scenes import (
@@ -28,6 +30,7 @@ from tests.verdict.scenes import (
     stripped,
     upgraded,
 )
+from unstrip.transcript import Layer, Side, Utterance
 from unstrip.verdict import Code, Standing
 from unstrip.wire import Manner
 
@@ -168,6 +171,11 @@ def test_pop3s_verb_is_masked_at_its_own_length():
     assert verdict.code is Code.COMMAND_MASKED
 
 
+def test_four_xs_in_a_sentence_are_no_echo():
+    verdict = judged(heard(*POP3_OFFER, "S: -ERR error XXXX, call us", endpoint=POP3))
+    assert verdict.code is Code.REJECTED_AFTER_OFFER
+
+
 def canary(answer: str):
     """A probe with a verb that nobody knows."""
     return heard(*OFFER, "C: QSTARTTLSQ", f"S: {answer}", manner=Manner.CANARY)
@@ -224,6 +232,15 @@ def test_neither_spelling_working_shows_no_filter():
 def test_what_was_never_asked_was_not_filtered():
     verdict = judged(stripped(), beside=[hidden(manner=Manner.SPLIT)])
     assert verdict.code is Code.OFFER_HIDDEN
+    assert Code.REQUEST_FILTERED not in codes(verdict)
+
+
+def test_a_name_in_ehlo_that_looks_like_the_request_is_none():
+    lines = ("S: 220 mx", "S: 250-mx", "S: 250 SIZE")
+    evidence = heard(lines[0], "C: EHLO localhost", *lines[1:])
+    said = Utterance(Side.CLIENT, Layer.CLEAR, b"EHLO starttls\r\n", 0.1)
+    transcript = (evidence.transcript[0], said, *evidence.transcript[2:])
+    verdict = judged(replace(evidence, transcript=transcript), beside=[probe(Manner.SPLIT)])
     assert Code.REQUEST_FILTERED not in codes(verdict)
 
 
@@ -506,6 +523,8 @@ def test_an_answer_as_slow_as_the_others_did_not(evidence, probes):
     assert Code.ANSWERED_NEARER not in codes(verdict)
 
 
-def test_quickness_of_less_than_five_milliseconds_says_nothing():
-    quick = [refused(delays=[0.0, 0.0, 0.0]) for _ in range(5)]
-    assert Code.ANSWERED_NEARER not in codes(judged(refused(), beside=quick))
+@pytest.mark.parametrize(("usual", "noted"), [(0.006, True), (0.004, False)])
+def test_less_than_five_milliseconds_say_nothing(usual, noted):
+    probes = [refused(delays=[usual] * 3) for _ in range(4)]
+    verdict = judged(refused(delays=[usual, usual, 0.0]), beside=probes)
+    assert (Code.ANSWERED_NEARER in codes(verdict)) is noted

@@ -1,8 +1,9 @@
 """The protocols: one file each, and the registry of them.
 
-A protocol file has `NAME`, `OFFER` (the word that advertises TLS), `VERB` (the command that asks
-for it), `PORTS` and `IMPLICIT_PORTS` (URL scheme to port, IANA's names), `ALPN`, `IN_CLEAR` (all
-that its client may say before TLS), and the functions `client`, `server` and `farewell`. Adding
+A protocol file has `NAME`, `MUST_LIST` (whether a server has to answer the question what it can
+do), `OFFER` (the word that advertises TLS), `VERB` (the command that asks for it), `PORTS` and
+`IMPLICIT_PORTS` (URL scheme to port, IANA's names), `ALPN`, `IN_CLEAR` (all that its client may say
+before TLS), and the functions `client`, `server` and `farewell`. Adding
 one here gives it to the conformance suite, the command line and the lab.
 """
 
@@ -20,6 +21,7 @@ class Protocol(Shape):
     """What a protocol file has."""
 
     NAME: str
+    MUST_LIST: bool
     OFFER: str
     VERB: str
     PORTS: dict[str, int]

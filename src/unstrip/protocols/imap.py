@@ -24,9 +24,11 @@ from unstrip.wire import (
     Unsolicited,
     Upgrade,
     Wire,
+    lists,
 )
 
 NAME = "imap"
+MUST_LIST = True  # RFC 9051, 6.1.1
 OFFER = VERB = "STARTTLS"
 PORTS = {"imap": 143}
 IMPLICIT_PORTS = {"imaps": 993}
@@ -76,7 +78,7 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
 def _upgrade(wire: Wire, ask: Asking, text: str, listed: Answer) -> Dialog[Upgrade]:
     greeted = _capability_code(text.encode())
     offered = listed.capabilities
-    advertised = OFFER in (word.upper() for word in offered)
+    advertised = lists(offered, OFFER)
     unlisted = "" if listed.status == "OK" else listed.text
 
     def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
@@ -88,6 +90,8 @@ def _upgrade(wire: Wire, ask: Asking, text: str, listed: Answer) -> Dialog[Upgra
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
         return ended(Outcome.NOT_OFFERED, unlisted)
     tag = f"{ask.tag}2"
+    if goodbye := (yield from between_commands(wire)):
+        return ended(goodbye.outcome, goodbye.text)
     yield from wire.request(VERB, ask.manner, f"{tag} ")
     answer = yield from completion(wire, tag)
     if ask.manner is Manner.CANARY:
@@ -125,8 +129,26 @@ def greeting(wire: Wire) -> Dialog[bytes]:
 
 def command(wire: Wire, tag: str, verb: str, *, upgraded: bool = False) -> Dialog[Answer]:
     """Send a command and receive the answer to it, as `completion`."""
+    if goodbye := (yield from between_commands(wire)):
+        return goodbye
     wire.command(f"{tag} {verb}")
     return (yield from completion(wire, tag, upgraded=upgraded))
+
+
+def between_commands(wire: Wire) -> Dialog[Answer | None]:
+    """Pass over what a server may say at any time (RFC 9051, 7); return its BYE, if it says so.
+
+    Raises: Unsolicited: an answer to what was not asked; Spoofed: mailbox data before login.
+    """
+    while wire.waiting:
+        text = yield from line(wire)
+        if text[:2] != b"* ":
+            raise Unsolicited(f"said before it was asked: {excerpt(text)}")
+        status = text[2:].partition(b" ")[0].upper()
+        _check_untagged(text, status, upgraded=True)  # a second greeting is none of it (X-02)
+        if status == b"BYE":
+            return Answer("BYE", text.decode("utf-8", "replace"))
+    return None
 
 
 def completion(wire: Wire, tag: str, *, upgraded: bool = False) -> Dialog[Answer]:
@@ -169,7 +191,8 @@ def _check_untagged(text: bytes, status: bytes, *, upgraded: bool) -> None:
     """RFC 9051, 7: what may be said untagged before login, in clear and inside."""
     if status not in _BEFORE_LOGIN:
         raise Spoofed(f"mailbox data before login: {excerpt(text)}")
-    if upgraded and status == b"OK":
+    alert = text[5:].lstrip().upper().startswith(b"[ALERT]")  # RFC 9051, 7.1: at any time
+    if upgraded and status == b"OK" and not alert:
         raise Unsolicited(f"a greeting inside TLS in an answer's place: {excerpt(text)}")
 
 

@@ -22,9 +22,11 @@ from unstrip.wire import (
     Unsolicited,
     Upgrade,
     Wire,
+    lists,
 )
 
 NAME = "pop3"
+MUST_LIST = False  # RFC 2449, 5: CAPA is optional
 OFFER = VERB = "STLS"
 PORTS = {"pop3": 110}
 IMPLICIT_PORTS = {"pop3s": 995}
@@ -62,7 +64,7 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
     listed, offered = yield from capabilities(wire)
     if wire.secure:
         return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, inside=offered)
-    advertised = OFFER in (word.upper() for word in offered)
+    advertised = lists(offered, OFFER)
     unlisted = "" if listed.ok else listed.text
 
     def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
@@ -114,7 +116,7 @@ def capabilities(wire: Wire) -> Dialog[tuple[Status, tuple[str, ...]]]:
     for text in listed:
         if text.startswith((b"+OK", b"-ERR")):
             raise Unsolicited(f"a response inside a list: {excerpt(text)}")
-    return first, tuple(text.decode("utf-8", "replace").strip() for text in listed)
+    return first, tuple(text.decode("utf-8", "replace").strip(" \t") for text in listed)
 
 
 def server(wire: Wire, serve: Serving = Serving()) -> Dialog[Upgrade]:

@@ -19,9 +19,11 @@ from unstrip.wire import (
     Unsolicited,
     Upgrade,
     Wire,
+    lists,
 )
 
 NAME = "smtp"
+MUST_LIST = True  # RFC 3207, 3: STARTTLS is an extension, and EHLO lists those
 OFFER = VERB = "STARTTLS"
 PORTS = {"smtp": 25, "submission": 587}
 IMPLICIT_PORTS = {"smtps": 465, "submissions": 465}
@@ -73,7 +75,7 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
 
 def _upgrade(wire: Wire, ask: Asking, greeting: Reply, hello: Reply) -> Dialog[Upgrade]:
     offered = keywords(hello)
-    advertised = OFFER in (word.upper() for word in offered)
+    advertised = lists(offered, OFFER)
     unlisted = "" if hello.code == 250 else hello.text
 
     def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
@@ -84,13 +86,15 @@ def _upgrade(wire: Wire, ask: Asking, greeting: Reply, hello: Reply) -> Dialog[U
         return ended(Outcome.BUSY, hello.text)
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
         return ended(Outcome.NOT_OFFERED, unlisted)
+    if closing := (yield from closing_early(wire)):
+        return ended(Outcome.BUSY, closing.text)
     yield from wire.request(VERB, ask.manner)
     answer = yield from reply(wire)
     if ask.manner is Manner.CANARY:
         return ended(Outcome.NOT_ASKED, answer.text)
     if answer.code != 220:  # RFC 3207, 4: 220, 501 or 454; nothing but 220 is a go-ahead (R4)
-        closing = answer.code == 421  # any other excuse is a refusal: the offer stood (J-02)
-        return ended(Outcome.BUSY if closing else Outcome.REFUSED, answer.text)
+        busy = answer.code == 421  # any other excuse is a refusal: the offer stood (J-02)
+        return ended(Outcome.BUSY if busy else Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
     again = inside_hello((yield from ehlo(wire, ask)))  # RFC 3207, 4.2: forget all, ask again
     return ended(Outcome.UPGRADED, inside=keywords(again))
@@ -191,13 +195,28 @@ def reply(wire: Wire) -> Dialog[Reply]:
 
 def ehlo(wire: Wire, ask: Asking) -> Dialog[Reply]:
     """Say EHLO and receive the answer; never HELO, which knows no STARTTLS (S-04)."""
+    if closing := (yield from closing_early(wire)):
+        return closing
     wire.command(f"EHLO {ask.helo}")
     return (yield from reply(wire))
 
 
+def closing_early(wire: Wire) -> Dialog[Reply | None]:
+    """Return a 421, which a server may say at any time (RFC 5321, 3.8), if one waits.
+
+    Raises: Unsolicited: any other reply that nobody has asked for.
+    """
+    if not wire.waiting:
+        return None
+    early = yield from reply(wire)
+    if early.code != 421:
+        raise Unsolicited(f"said before it was asked: {excerpt(early.text.encode())}")
+    return early
+
+
 def keywords(hello: Reply) -> tuple[str, ...]:
     """Return the extensions listed; the first line is the server's name, never a keyword."""
-    return tuple(word.strip() for word in hello.lines[1:]) if hello.code == 250 else ()
+    return tuple(word.strip(" \t") for word in hello.lines[1:]) if hello.code == 250 else ()
 
 
 def inside_hello(hello: Reply) -> Reply:

@@ -52,8 +52,9 @@ class Case:
     @property
     def asked(self) -> bool:
         """TLS was asked for, in whatever spelling."""
-        needle = self.verb.encode()
-        return needle in heard(self.evidence, Side.CLIENT, Layer.CLEAR).upper()
+        said = heard(self.evidence, Side.CLIENT, Layer.CLEAR).upper().splitlines()
+        verb = self.verb.encode()
+        return any(line.split()[-1:] == [verb] and not line.startswith(b"EHLO ") for line in said)
 
     @property
     def doors(self) -> tuple[Evidence, ...]:

@@ -18,7 +18,8 @@ from unstrip.wire import Outcome, Trouble
 _SOON = timedelta(days=14)
 _FRESH = timedelta(hours=48)
 _VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-_INTERCEPTED = 0.6  # from here on it is called so
+_INTERCEPTED = 0.65  # from here on it is called so; another port's better certificate is less
+_SOMEBODY_ELSES = frozenset({Fault.SELF_SIGNED, Fault.UNTRUSTED, Fault.WRONG_NAME})
 
 
 def authenticated(decision: Decision, handshake: Handshake | None) -> bool:
@@ -71,7 +72,7 @@ def certificate(case: Case) -> Iterator[Finding]:
     handshake = case.evidence.handshake
     if handshake is None or authenticated(case.decision, handshake):
         return
-    grounds = list(_interception(case, handshake))
+    grounds = list(_interception(case, handshake)) if _could_be_anyones(handshake) else []
     confidence = combined(grounds)
     if grounds and confidence >= _INTERCEPTED:
         words = "somebody else answers in the server's place"
@@ -85,7 +86,9 @@ def certificate(case: Case) -> Iterator[Finding]:
 def downgraded(case: Case) -> Iterator[Finding]:
     """An older version than the same server spoke before (C-11)."""
     handshake = case.evidence.handshake
-    before = [visit.handshake.version for visit in case.history if visit.handshake]
+    before = [
+        visit.handshake.version for visit in case.history if visit.handshake and proved(visit)
+    ]
     if handshake is None or not before:
         return
     best = max(before, key=_version)
@@ -143,16 +146,23 @@ def lists_differ(case: Case) -> Iterator[Finding]:
         yield Finding(Code.LOGIN_OFFERED_IN_CLEAR, 0.9, words, source="RFC 8314, 4.1")
 
 
+def _could_be_anyones(handshake: Handshake) -> bool:
+    """Anyone can make such a certificate; an expired one of the server's own nobody else has."""
+    said = handshake.webpki
+    return said is None or said.valid or bool(_SOMEBODY_ELSES & set(said.faults))
+
+
 def _interception(case: Case, mine: Handshake) -> Iterator[Ground]:
     """What makes a wrong certificate somebody else's rather than a mistake."""
     if any(_valid_other(door, mine) for door in case.doors):
         words = "the same host's other port has a valid one, with another key"
-        yield Ground("implicit port", 0.75, words)
+        yield Ground("implicit port", 0.6, words)
     if any(_valid_other(seen, mine) for seen in case.elsewhere):
         words = "from elsewhere the server shows a valid one, with another key"
         yield Ground("vantage", 0.9, words)
-    if visits := [visit for visit in case.history if _valid_other(visit, mine)]:
-        when = f"{visits[-1].began:%Y-%m-%d}"
+    last = next((visit for visit in reversed(case.history) if proved(visit)), None)
+    if last is not None and _valid_other(last, mine):
+        when = f"{last.began:%Y-%m-%d}"
         yield Ground("history", 0.7, f"on {when} it had a valid one, with another key")
     yield from _looks_made_up(mine, case.evidence)
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from unstrip.evidence import Evidence
 from unstrip.policy.history import proved
+from unstrip.protocols import REGISTRY
 from unstrip.verdict.case import Case, Ground, combined, offered_words, proofs
 from unstrip.verdict.values import Code, Finding, Proof
-from unstrip.wire import Outcome
+from unstrip.wire import Outcome, Upgrade, lists
 
 _MASKED = re.compile(r"[X*]{2,}[A-Z]?")  # the last letter may stand (Cisco's XXXXXXXA)
 _MASKED_BANNER = re.compile(r"[*20 ]{8,}")
 _STEADY_VISITS, _STEADY_TIME = 3, timedelta(days=7)
 _REMOVED = 0.5  # from here on it is called so: even odds are no acquittal
 _HALF_LIFE = timedelta(days=180)  # of what a sighting is worth
+_FORGOTTEN = 2 * _HALF_LIFE  # an older one says nothing of today
 
 
 def masked(case: Case) -> Iterator[Finding]:
@@ -32,7 +35,11 @@ def masked(case: Case) -> Iterator[Finding]:
     shown = proofs(case.evidence, covered[0].encode())
     if case.offer not in words and any(len(word) == len(case.offer) for word in covered):
         sentence = f"the offer of {case.offer} is overwritten in the path, letter for letter"
-        yield Finding(Code.OFFER_MASKED, 0.97, sentence, proof=shown)
+        # other keywords have eight letters too; only a server that grants it had it under the mask
+        if case.evidence.secured:
+            yield Finding(Code.OFFER_MASKED, 0.97, sentence, proof=shown)
+        else:
+            yield Finding(Code.OFFER_MASKED, 0.85, sentence, proof=shown)
         return
     sentence = f"a device in the path overwrites what the server lists: {covered[0]}"
     yield Finding(Code.DEVICE_IN_PATH, 0.95, sentence, proof=shown)
@@ -49,7 +56,7 @@ def masked_banner(case: Case) -> Iterator[Finding]:
 def capabilities_refused(case: Case) -> Iterator[Finding]:
     """The question for capabilities is refused by a server that should know it (S-04, S-06)."""
     refusal = case.upgrade.unlisted
-    if not refusal or case.upgrade.outcome is Outcome.BUSY:
+    if not refusal or case.upgrade.outcome is Outcome.BUSY or _none_needed(case):
         return
     modern = "ESMTP" in case.upgrade.greeting or "IMAP4" in case.upgrade.greeting
     earlier = [visit for visit in case.history if visit.upgrade and visit.upgrade.offered]
@@ -76,6 +83,8 @@ def missing(case: Case) -> Iterator[Finding]:
         return
     if any(finding.code is Code.OFFER_MASKED for finding in masked(case)):
         return  # it is there, under the mask
+    if _none_needed(case):
+        return
     grounds = [*_outside(case), *_comparisons(case)]
     confidence = combined([*grounds, *_doors(case), *_granted(case)])
     if grounds and confidence >= _REMOVED:
@@ -98,7 +107,7 @@ def missing(case: Case) -> Iterator[Finding]:
 def inconsistent(case: Case) -> Iterator[Finding]:
     """Two lists of one server disagree about the offer (P1, S-08)."""
     upgrade = case.upgrade
-    greeted = case.offer in (word.upper() for word in upgrade.greeted)
+    greeted = lists(upgrade.greeted, case.offer)
     if upgrade.greeted and greeted and not upgrade.advertised and upgrade.offered:
         words = f"the greeting offers {case.offer}, the list asked for does not"
         shown = proofs(case.evidence, case.offer.encode())
@@ -106,10 +115,19 @@ def inconsistent(case: Case) -> Iterator[Finding]:
     elif upgrade.greeted and not greeted and upgrade.advertised:
         words = f"the list offers {case.offer}, the greeting does not"
         yield Finding(Code.CAPABILITIES_DIFFER, 0.5, words)
-    lists = {e.upgrade.advertised for e in (case.evidence, *_listings(case.probes)) if e.upgrade}
-    if upgrade.advertised and len(lists) > 1:
+    others = [probe for probe in _listings(case.probes) if not probe.upgrade.advertised]
+    if upgrade.advertised and any(_same_machine(probe, case.evidence) for probe in others):
         words = f"{case.offer} comes and goes from one connection to the next"
         yield Finding(Code.OFFER_REMOVED, 0.9, words)
+    elif upgrade.advertised and others:
+        words = f"{case.offer} comes and goes, from machines that greet differently"
+        yield Finding(Code.CAPABILITIES_DIFFER, 0.5, words)
+
+
+def _none_needed(case: Case) -> bool:
+    """TLS was granted by a server that need not have a list, and has none."""
+    must = REGISTRY[case.evidence.endpoint.protocol].MUST_LIST
+    return bool(case.upgrade.unlisted) and case.evidence.secured and not must
 
 
 def _capabilities_heard(case: Case) -> bool:
@@ -130,8 +148,11 @@ def _outside(case: Case) -> Iterator[Ground]:
         last = vantages[-1]
         words = f"seen from elsewhere on {_on(last)}, it was offered"
         yield Ground("vantage", 0.95 if last.address == case.evidence.address else 0.7, words)
-    if any(probe.upgrade and probe.upgrade.advertised for probe in _listings(case.probes)):
-        yield Ground("probe", 0.9, "on another connection, moments apart, it was offered")
+    for probe in _listings(case.probes):
+        if probe.upgrade.advertised:
+            weight = 0.9 if _same_machine(probe, case.evidence) else 0.5
+            yield Ground("probe", weight, "on another connection, moments apart, it was offered")
+            return
 
 
 def _doors(case: Case) -> list[Ground]:
@@ -155,7 +176,12 @@ def _granted(case: Case) -> list[Ground]:
 
 def _comparisons(case: Case) -> Iterator[Ground]:
     """What earlier visits say, and how today's list differs from theirs."""
-    sightings = [visit for visit in case.history if visit.upgrade and visit.upgrade.advertised]
+    since = case.evidence.began - _FORGOTTEN
+    sightings = [
+        visit
+        for visit in case.history
+        if visit.upgrade and visit.upgrade.advertised and visit.began > since
+    ]
     if sightings:
         last = sightings[-1]
         visits = "an earlier visit" if len(sightings) == 1 else f"{len(sightings)} earlier visits"
@@ -220,9 +246,26 @@ def _vantages(case: Case) -> list[Evidence]:
     return [seen for seen in case.elsewhere if seen.upgrade and seen.upgrade.advertised]
 
 
-def _listings(probes: Iterable[Evidence]) -> Iterator[Evidence]:
-    """Probes that got as far as a list of capabilities."""
-    return (e for e in probes if e.upgrade and e.upgrade.offered and not e.upgrade.unlisted)
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A probe that got as far as a list of capabilities."""
+
+    evidence: Evidence
+    upgrade: Upgrade
+
+
+def _listings(probes: Iterable[Evidence]) -> Iterator[_Listing]:
+    for probe in probes:
+        if probe.upgrade and probe.upgrade.offered and not probe.upgrade.unlisted:
+            yield _Listing(probe, probe.upgrade)
+
+
+def _same_machine(listing: _Listing, mine: Evidence) -> bool:
+    """Whether both greet alike, times and numbers aside; load is balanced among several."""
+    theirs, ours = listing.upgrade.greeting, mine.upgrade.greeting if mine.upgrade else ""
+    return re.sub(r"[0-9]+|\b[A-Z][a-z]{2}\b", "", theirs) == re.sub(
+        r"[0-9]+|\b[A-Z][a-z]{2}\b", "", ours
+    )
 
 
 def _on(visit: Evidence) -> str:

@@ -28,6 +28,10 @@ _TOOLS = (  # sentences that known stripping tools say in a server's stead
 )
 _RFC_WORDING = "454 TLS not available due to temporary reason"  # RFC 3207, 4.1, and a tool's too
 _ENHANCED = re.compile(r"[245]\d\d[ -][245]\.\d{1,3}\.\d{1,3} ")
+_TELLING = 6  # so many X's are no placeholder in a sentence
+_NOT_UNDERSTOOD = re.compile(
+    r"unknown|invalid|recogni|understood|implemented|syntax", re.IGNORECASE
+)
 _TLS_RECORDS = frozenset({0x14, 0x15, 0x16, 0x17})  # RFC 8446, 5.1
 _NEARER, _NEARER_SECONDS, _SAMPLES = 0.5, 0.005, 5
 
@@ -81,7 +85,7 @@ def masked(case: Case) -> Iterator[Finding]:
         said = evidence.upgrade.said if evidence.upgrade else ""
         length = sent.get(evidence.manner, len(case.verb))
         echo = re.search(rf"(?<![X]){'X' * length}(?![X])", said)
-        if echo:
+        if echo and (length > _TELLING or _NOT_UNDERSTOOD.search(said)):
             words = f"the request was overwritten on its way to the server, which echoes {echo[0]}"
             shown = proofs(case.evidence, echo[0].encode()) if evidence is case.evidence else ()
             yield Finding(Code.COMMAND_MASKED, 0.99, words, proof=shown)
@@ -142,6 +146,8 @@ def broke_at_the_upgrade(case: Case) -> Iterator[Finding]:
     if failure is None or not (case.asked or evidence.endpoint.implicit):
         return
     if evidence.handshake is not None:
+        if failure.trouble is Trouble.TLS:
+            yield Finding(Code.TLS_FAILED, 0.9, failure.words, _alert_note(failure.reason))
         return
     answer = heard(evidence, Side.SERVER, Layer.HANDSHAKE)
     if answer and answer[0] not in _TLS_RECORDS:

@@ -86,7 +86,7 @@ def scenes() -> tuple[Scene, ...]:
         Scene("plaintext in TLS's place", "smtp", "PLAINTEXT_INSTEAD_OF_TLS", "clear-answer"),
         Scene("logged in before logging in", "imap", "STATE_SPOOFED", "preauth"),
         Scene("an answer before the question", "imap", "STATE_SPOOFED", "early-ok"),
-        Scene("another certificate", "imap", "TLS_INTERCEPTED", "own-certificate", probe=True),
+        Scene("another certificate", "imap", "TLS_INTERCEPTED", "own-certificate", visited=True),
         Scene("spliced into another port", "pop3", "DESYNC_GREETING_IN_TLS", "greet-inside"),
     )
 
