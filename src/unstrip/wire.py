@@ -351,7 +351,8 @@ class Wire:
         """
         yield from self.flush()
         if self._ended:
-            raise Ended(f"connection closed after {excerpt(self._inbox)}")
+            last = f" after {excerpt(self._inbox)}" if self._inbox else ""
+            raise Ended(f"connection closed{last}")
         if len(self._inbox) >= limit:
             raise TooLong(f"more than {limit} bytes: {excerpt(self._inbox)}")
         if self._heard_in_clear > CLEAR_BUDGET:

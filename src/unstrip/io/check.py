@@ -16,10 +16,9 @@ from unstrip.io.store import History
 from unstrip.policy import Decision, Level, Policy, decide, history, local
 from unstrip.target import implicit_twin
 from unstrip.verdict import Verdict, judge
-from unstrip.wire import Manner, Outcome, Trouble
+from unstrip.wire import Manner, Outcome
 
 PROBE_TIMEOUT = 10.0  # seconds at most for each probe
-_NOBODY_THERE = frozenset({Trouble.UNRESOLVED, Trouble.UNREACHABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ async def check(endpoint: Endpoint, plan: Plan) -> Checked:
     terms = replace(plan.terms, ask=replace(plan.terms.ask, insist=insist))
     evidence = await attend(endpoint, terms)
     beside = await _probe(endpoint, terms, plan, evidence) if plan.probe else ()
-    elsewhere = tuple(seen for seen in plan.elsewhere if _about(seen, endpoint))
+    elsewhere = tuple(seen for seen in plan.elsewhere if about(seen, endpoint))
     verdict = judge(decision, evidence, earlier, beside, elsewhere)
     if plan.history:
         plan.history.keep(evidence)
@@ -92,7 +91,7 @@ async def _probe(
 ) -> tuple[Evidence, ...]:
     """Look further, one connection at a time; never where the server asks to be left alone."""
     failure, upgrade = evidence.failure, evidence.upgrade
-    if failure is not None and failure.trouble in _NOBODY_THERE:
+    if failure is not None and not evidence.transcript:  # nobody there, or nobody who speaks
         return ()
     if upgrade is not None and upgrade.outcome is Outcome.BUSY:
         return ()
@@ -113,5 +112,6 @@ def _probes(endpoint: Endpoint, plan: Plan) -> Iterator[tuple[Endpoint, Manner]]
         yield twin, Manner.PLAIN
 
 
-def _about(seen: Evidence, endpoint: Endpoint) -> bool:
+def about(seen: Evidence, endpoint: Endpoint) -> bool:
+    """Tell whether evidence is about the same host and port."""
     return (seen.endpoint.host, seen.endpoint.port) == (endpoint.host, endpoint.port)

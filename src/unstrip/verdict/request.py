@@ -8,6 +8,7 @@ from statistics import median
 
 from unstrip.escaping import excerpt, printable
 from unstrip.evidence import Evidence
+from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side
 from unstrip.verdict.case import (
     Case,
@@ -152,8 +153,8 @@ def broke_at_the_upgrade(case: Case) -> Iterator[Finding]:
     answer = heard(evidence, Side.SERVER, Layer.HANDSHAKE)
     if answer and answer[0] not in _TLS_RECORDS:
         words = f"in answer to the TLS handshake came plaintext: {excerpt(answer)}"
-        shown = _first_answer(evidence, answer)
-        yield Finding(Code.PLAINTEXT_INSTEAD_OF_TLS, 0.5, words, proof=shown)
+        shown, hint = _first_answer(evidence, answer), _starts_in_clear(case)
+        yield Finding(Code.PLAINTEXT_INSTEAD_OF_TLS, 0.5, words, hint, shown)
     elif failure.trouble is Trouble.TLS:
         yield Finding(Code.TLS_FAILED, 0.9, failure.words, _alert_note(failure.reason))
     elif failure.trouble in (Trouble.RESET, Trouble.ENDED) and (case.asked or answer):
@@ -208,6 +209,13 @@ def _first_answer(evidence: Evidence, answer: bytes) -> tuple[Proof, ...]:
         if utterance.speaker is Side.SERVER and utterance.layer is Layer.HANDSHAKE:
             return (Proof(index, 0, answer[: len(utterance.data)]),)
     return ()
+
+
+def _starts_in_clear(case: Case) -> tuple[str, ...]:
+    if not case.evidence.endpoint.implicit:
+        return ()
+    scheme = next(iter(REGISTRY[case.evidence.endpoint.protocol].PORTS))
+    return (f"if this port starts in clear, try {scheme}://",)
 
 
 def _alert_note(reason: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from unstrip.escaping import printable
+from unstrip.protocols import REGISTRY
 from unstrip.verdict.case import Case, proofs
 from unstrip.verdict.values import Code, Finding
 from unstrip.wire import Outcome, Trouble
@@ -40,8 +41,20 @@ def broken_off(case: Case) -> Iterator[Finding]:
     """The attempt ended before anything could be seen; the sentence says where and why."""
     failure = case.evidence.failure
     if failure is not None and failure.trouble in _NAMED:
-        where = f" (at {case.evidence.where})" if case.evidence.where else ""
-        yield Finding(_NAMED[failure.trouble], 0.9, f"{failure.words}{where}")
+        yield Finding(_NAMED[failure.trouble], 0.9, failure.words, _other_door(case))
+
+
+def _other_door(case: Case) -> tuple[str, ...]:
+    """A port that begins with TLS says nothing to whoever waits for a greeting."""
+    evidence, failure = case.evidence, case.evidence.failure
+    mute = evidence.connected is not None and not evidence.transcript
+    if not mute or failure is None or failure.trouble is not Trouble.DEADLINE:
+        return ()
+    return (f"the server said nothing; if this port begins with TLS, try {_scheme(case)}://",)
+
+
+def _scheme(case: Case) -> str:
+    return next(iter(REGISTRY[case.evidence.endpoint.protocol].IMPLICIT_PORTS))
 
 
 RULES = (busy, no_service, broken_off)

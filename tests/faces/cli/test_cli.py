@@ -12,7 +12,7 @@ import click
 import pytest
 
 from tests.faces.cli.command import SCRIPT, run, run_apart
-from unstrip.faces.cli import cli, main
+from unstrip.faces.cli import cli
 from unstrip.faces.cli.speech import Exit
 
 
@@ -110,9 +110,10 @@ def test_a_defect_of_ours_is_a_sentence_too(defect):
 
 def test_who_asks_for_it_gets_the_traceback(defect, monkeypatch):
     monkeypatch.setenv("UNSTRIP_TRACEBACK", "1")
-    monkeypatch.setattr(sys, "argv", ["unstrip", "check", "smtp://localhost", "--no-history"])
-    with pytest.raises(RuntimeError, match="nobody thought of"):
-        main()
+    ran = run("check", "smtp://localhost", "--no-history")
+    assert ran.code == Exit.UNKNOWN
+    assert "Traceback" in ran.err
+    assert "RuntimeError: something nobody thought of" in ran.err
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, click.Abort])

@@ -32,6 +32,7 @@ from tests.verdict.scenes import (
 )
 from unstrip.evidence import Evidence
 from unstrip.faces.cli.report import (
+    _HEADINGS,
     certificate_words,
     exit_of,
     lines,
@@ -65,8 +66,7 @@ def checked(evidence: Evidence, decision: Decision = VERIFY) -> Checked:
 
 
 def cells(evidence: Evidence) -> dict[str, str]:
-    names = ("host", "protocol", "upgrade", "tls", "certificate", "wiretap", "attacker", "later")
-    return dict(zip(names, row(checked(evidence)).cells, strict=True))
+    return dict(zip(_HEADINGS, row(checked(evidence)).cells, strict=True))
 
 
 def details(evidence: Evidence, decision: Decision = VERIFY, **others: bool) -> str:
@@ -74,6 +74,14 @@ def details(evidence: Evidence, decision: Decision = VERIFY, **others: bool) -> 
 
 
 # -- one line a host -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [("upgraded", "ok"), ("stripped", "short"), ("injected", "tampered"), ("busy", "unknown")],
+)
+def test_the_line_begins_with_what_it_comes_to(name, verdict):
+    assert cells(EVIDENCE[name])["verdict"] == verdict
 
 
 @pytest.mark.parametrize(
@@ -139,7 +147,7 @@ def test_the_certificate_is_ok_for_so_many_days_or_has_faults():
 def test_columns_stand_below_their_headings():
     rows = [row(checked(evidence)) for evidence in EVIDENCE.values()]
     table = list(lines(rows, "heading"))[2 : 3 + len(rows)]
-    for heading, place in (("upgrade", 2), ("tls", 3), ("wiretap", 5)):
+    for place, heading in enumerate(_HEADINGS):
         column = table[0].index(heading)
         for text, one in zip(table[1:], rows, strict=True):
             assert text[column:].startswith(one.cells[place])

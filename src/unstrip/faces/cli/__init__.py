@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 import click
 
@@ -47,8 +48,8 @@ def main() -> None:
     except ReaderGone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.UNKNOWN)
-    except Exception as error:  # no user ever sees a traceback, but for one who asks
+    except Exception as error:  # noqa: BLE001  # no user sees a traceback, but for one who asks
         if os.environ.get("UNSTRIP_TRACEBACK"):
-            raise
+            traceback.print_exc()
         complain(f"a defect in unstrip: {type(error).__name__}: {error}", _REPORT)
         sys.exit(Exit.UNKNOWN)

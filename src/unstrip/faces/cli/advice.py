@@ -42,5 +42,8 @@ ADVICE: dict[Code, str] = {
     Code.ENDLESS_ANSWER: "check host and port: no server of this protocol talks that much",
     Code.NOT_THE_PROTOCOL: "check port and protocol",
     Code.INCONCLUSIVE: "repeat with `--probe`",
-    Code.TLS_OK_UNAUTHENTICATED: "ask the operator for a certificate that proves the name",
+    Code.TLS_OK_UNAUTHENTICATED: (
+        "ask the operator for a certificate that proves the name; `--ca-file` if its issuer is"
+        " your own, `--server-name` if it has another name"
+    ),
 }

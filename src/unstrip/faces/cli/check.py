@@ -103,6 +103,7 @@ def check(targets: tuple[str, ...], **options: object) -> None:
         raise Complaint("there is no target to check", f"is {targets[0]} empty?")
     with _history(chosen) as history:
         plan = _plan(chosen, history)
+        _check_vantages(plan, endpoints)
         sys.exit(run(lambda: _check_all(endpoints, plan, chosen)))
 
 
@@ -126,9 +127,12 @@ async def _check_all(endpoints: list[Endpoint], plan: Plan, options: Options) ->
                     _print_json(checked)
                 advance()
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(AT_ONCE, len(endpoints))):
-                group.create_task(work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(AT_ONCE, len(endpoints))):
+                    group.create_task(work())
+        except ExceptionGroup as several:  # the first that went wrong stopped the others
+            raise several.exceptions[0] from None
     in_order = [rows[index] for index in range(len(endpoints))]
     if not options.json:
         for text in lines(in_order, _heading(options)):
@@ -189,7 +193,7 @@ def _plan(options: Options, history: History | None) -> Plan:
         terms=Terms(
             ask=Asking(helo=_helo(options.helo)),
             timeout=options.timeout,
-            connect_to=options.connect_to,
+            connect_to=_address(options.connect_to),
             roots=roots,
         ),
         requirement=Policy(
@@ -201,6 +205,15 @@ def _plan(options: Options, history: History | None) -> Plan:
         implicit_port=options.implicit_port,
         elsewhere=tuple(_vantages(options.vantage)),
     )
+
+
+def _address(text: str | None) -> str | None:
+    from unstrip.hostname import BadHostName, host_name
+
+    try:
+        return None if text is None else host_name(text)
+    except BadHostName as error:
+        raise Complaint(f"--connect-to: {error}", "the port goes into TARGET") from error
 
 
 def _helo(name: str) -> str:
@@ -221,6 +234,15 @@ def _table(path: Path | None) -> Table:
         return local.parse(chosen.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, local.BadTable) as error:
         raise Complaint(f"{chosen}: {error}", "see docs/reference/policy-file.md") from error
+
+
+def _check_vantages(plan: Plan, endpoints: list[Endpoint]) -> None:
+    """What was seen elsewhere has to be about a target, or somebody expects too much of it."""
+    from unstrip.io.check import about
+
+    if plan.elsewhere and not any(about(s, e) for s in plan.elsewhere for e in endpoints):
+        seen = ", ".join(sorted({str(seen.endpoint) for seen in plan.elsewhere})[:3])
+        raise Complaint("--vantage: nothing was seen there of any target", f"it is about {seen}")
 
 
 def _vantages(paths: tuple[Path, ...]) -> Iterator[Evidence]:
@@ -252,7 +274,7 @@ def _history(options: Options) -> Iterator[History | None]:
         raise Complaint(str(error), hint, Exit.UNKNOWN) from error
     try:
         yield history
-    except* StoreError as group:
-        raise Complaint(str(group.exceptions[0]), hint, Exit.UNKNOWN) from group
+    except StoreError as error:
+        raise Complaint(str(error), hint, Exit.UNKNOWN) from error
     finally:
         history.close()

@@ -42,6 +42,8 @@ def list_(path: Path | None, *, json: bool) -> None:
 
     with _opened(path) as store:
         endpoints = store.remembered()
+    if not endpoints and not json:
+        say("nothing is remembered")
     for known in endpoints:
         if json:
             say(to_json(known))

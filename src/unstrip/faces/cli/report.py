@@ -6,7 +6,9 @@ that show it, then what to do. Facts of the peer are escaped, and never mixed wi
 
 from __future__ import annotations
 
+import shutil
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +25,32 @@ from unstrip.verdict import Code, Finding, Reach, Standing
 from unstrip.wire import Outcome
 
 _WIDTH = 100  # columns
-_HEADINGS = ("host", "protocol", "upgrade", "tls", "certificate", "wiretap", "attacker", "later")
-_COLOURS = {"safe": "green", "reads": "red", "-": "yellow"}
+_HEADINGS = (
+    "verdict",
+    "host",
+    "protocol",
+    "upgrade",
+    "tls",
+    "certificate",
+    "wiretap",
+    "attacker",
+    "later",
+)
+_SHORT = {
+    Standing.MEETS: "ok",
+    Standing.FALLS_SHORT: "short",
+    Standing.TAMPERED: "tampered",
+    Standing.UNKNOWN: "unknown",
+}
+_COLOURS = {
+    "safe": "green",
+    "reads": "red",
+    "-": "yellow",
+    "ok": "green",
+    "tampered": "red",
+    "short": "yellow",
+    "unknown": "yellow",
+}
 _MARKS = {Side.CLIENT: "C", Side.SERVER: "S"}
 _EXITS = {
     Standing.MEETS: Exit.MEETS,
@@ -78,8 +104,10 @@ def lines(rows: list[Row], heading: str) -> Iterator[str]:
             yield from one.details
     yield ""
     code = worst(one.exit for one in rows)
-    good = sum(one.exit is Exit.MEETS for one in rows)
-    yield f"{f'{good} of {len(rows)} in order':<{_WIDTH - 8}} exit {code.value}"
+    counts = Counter(one.cells[0] for one in rows)
+    others = [f"{counts[word]} {word}" for word in ("tampered", "short", "unknown") if counts[word]]
+    summary = ", ".join([f"{counts['ok']} of {len(rows)} in order", *others])
+    yield f"{summary:<{_WIDTH - 8}} exit {code.value}"
 
 
 def _cell(text: str, width: int) -> str:
@@ -91,6 +119,7 @@ def _cells(checked: Checked) -> tuple[str, ...]:
     evidence, exposure = checked.evidence, checked.verdict.exposure
     reach: tuple[Reach, ...] = (exposure.wiretap, exposure.attacker, exposure.later)
     return (
+        _SHORT[checked.verdict.standing],
         str(checked.endpoint),
         checked.endpoint.protocol,
         _upgrade(evidence),
@@ -151,6 +180,8 @@ def _details(checked: Checked, *, transcript: bool) -> Iterator[str]:
             yield from _grounds(finding, evidence, 6)
     yield f"    required: {verdict.decision.level.value}, by {verdict.decision.why()}"
     if advice := ADVICE.get(verdict.code):
+        if checked.beside:
+            advice = advice.replace("repeat with `--probe`; ", "").replace("and with `--probe`", "")
         yield from _wrapped(f"to do: {advice}", 4)
     if transcript:
         yield from transcript_lines(evidence)
@@ -170,7 +201,7 @@ def _grounds(finding: Finding, evidence: Evidence, indent: int) -> Iterator[str]
         place = f"{spoken.speaker.value} at {spoken.at:.3f} s, byte {proof.offset}"
         yield f"{' ' * indent}- {place}: '{words}'"
     if finding.source:
-        yield f"{' ' * indent}- {finding.source}"
+        yield f"{' ' * indent}- source: {finding.source}"
 
 
 def transcript_lines(evidence: Evidence) -> Iterator[str]:
@@ -191,7 +222,10 @@ def transcript_lines(evidence: Evidence) -> Iterator[str]:
 
 
 def _wrapped(text: str, indent: int) -> list[str]:
-    margin = " " * indent
+    margin, width = (
+        " " * indent,
+        min(_WIDTH, max(40, shutil.get_terminal_size((_WIDTH, 24)).columns)),
+    )
     return textwrap.wrap(
-        text, _WIDTH, initial_indent=margin, subsequent_indent=f"{margin}  ", break_on_hyphens=False
+        text, width, initial_indent=margin, subsequent_indent=f"{margin}  ", break_on_hyphens=False
     )

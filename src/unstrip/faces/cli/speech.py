@@ -57,9 +57,12 @@ def paint(text: str, colour: str) -> str:
 def say(text: str | bytes = "") -> None:
     """Print one line.
 
-    Raises: ReaderGone: nobody reads on.
+    Raises: ReaderGone: nobody reads on; Complaint: it cannot be written.
     """
     try:
         click.echo(text, color=colourful(sys.stdout))
     except BrokenPipeError as error:
         raise ReaderGone from error
+    except OSError as error:
+        words = f"standard output cannot be written: {(error.strerror or str(error)).lower()}"
+        raise Complaint(words, code=Exit.UNKNOWN) from error
