@@ -454,6 +454,13 @@ def test_the_implicit_port_fails_in_ways_of_its_own(lines, code):
     assert judged(heard("<ClientHello>", *lines, endpoint=SMTPS), VERIFY).code is code
 
 
+def test_text_from_an_implicit_port_may_mean_that_it_starts_in_clear():
+    wrong_door = heard("<ClientHello>", "R: 220 mx", "<TLS fails>", endpoint=SMTPS)
+    assert "smtp://" in found(judged(wrong_door), Code.PLAINTEXT_INSTEAD_OF_TLS).because[0]
+    upgrade = heard(*HELLO, "R: 454 no", "<TLS fails>")
+    assert found(judged(upgrade), Code.PLAINTEXT_INSTEAD_OF_TLS).because == ()
+
+
 # -- inserted, nearer ------------------------------------------------------------------
 
 ENHANCED = (*OFFER[:-1], "S: 250-ENHANCEDSTATUSCODES", "S: 250 8BITMIME", ASKED)

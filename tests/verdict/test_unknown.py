@@ -111,6 +111,27 @@ def test_the_sentence_has_no_names_of_functions_in_it():
     assert "client > reply" not in finding.words
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "scheme"), [(SMTP, "smtps://"), (IMAP, "imaps://"), (POP3, "pop3s://")]
+)
+def test_a_server_that_says_nothing_may_wait_for_tls(endpoint, scheme):
+    finding = found(judged(heard("<silence>", endpoint=endpoint)), Code.DEADLINE_PASSED)
+    assert scheme in finding.because[0]
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        heard("S: 220 mx", EHLO, "<silence>"),
+        heard("<ClientHello>", "<silence>", endpoint=SMTPS),
+        unheard(TimeoutError()),
+    ],
+    ids=["after its greeting", "in the handshake", "before the connection"],
+)
+def test_other_silence_gives_no_such_hint(evidence):
+    assert found(judged(evidence), Code.DEADLINE_PASSED).because == ()
+
+
 @pytest.mark.parametrize("evidence", [upgraded(), stripped(), refused()])
 def test_what_came_to_an_end_is_known(evidence):
     assert not any(code.unknown for code in codes(judged(evidence, VERIFY)))
