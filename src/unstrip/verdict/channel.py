@@ -38,7 +38,7 @@ def good_enough(decision: Decision, handshake: Handshake) -> bool:
 
 def exposure(decision: Decision, evidence: Evidence) -> Exposure:
     """Tell who can read this link."""
-    if not evidence.secured and not _refused_by_us(evidence):
+    if not evidence.secured and not _stood(evidence):
         reach = Reach.READS if _words_crossed(evidence) else Reach.UNKNOWN
         return Exposure(reach, reach, reach)
     handshake = evidence.handshake
@@ -51,12 +51,12 @@ def exposure(decision: Decision, evidence: Evidence) -> Exposure:
     )
 
 
-def _refused_by_us(evidence: Evidence) -> bool:
-    """TLS stands, and we said nothing inside: the peer is not who it has to be."""
+def _stood(evidence: Evidence) -> bool:
+    """TLS stood, and what ended the attempt afterwards let nothing cross in clear."""
     failure = evidence.failure
-    return (
-        evidence.handshake is not None and failure is not None and failure.trouble is Trouble.UNMET
-    )
+    if evidence.handshake is None or failure is None:
+        return False
+    return failure.trouble not in (Trouble.UNSOLICITED, Trouble.SPOOFED)
 
 
 def _words_crossed(evidence: Evidence) -> bool:

@@ -21,7 +21,6 @@ from unstrip.wire import Outcome, Upgrade, lists
 _MASKED = re.compile(r"[X*]{2,}[A-Z]?")  # the last letter may stand (Cisco's XXXXXXXA)
 _MASKED_BANNER = re.compile(r"[*20 ]{8,}")
 _STEADY_VISITS, _STEADY_TIME = 3, timedelta(days=7)
-_REMOVED = 0.5  # from here on it is called so: even odds are no acquittal
 _HALF_LIFE = timedelta(days=180)  # of what a sighting is worth
 _FORGOTTEN = 2 * _HALF_LIFE  # an older one says nothing of today
 
@@ -86,9 +85,9 @@ def missing(case: Case) -> Iterator[Finding]:
     if _none_needed(case):
         return
     grounds = [*_outside(case), *_comparisons(case)]
-    confidence = combined([*grounds, *_doors(case), *_granted(case)])
-    if grounds and confidence >= _REMOVED:
+    if grounds:
         grounds += _doors(case)
+        confidence = combined([*grounds, *_granted(case)])
         words = f"the offer of {case.offer} was removed in the path"
         because = (*dict.fromkeys(ground.words for ground in grounds), *_asked_anyway(case))
         yield Finding(Code.OFFER_REMOVED, confidence, words, because, _gap(case))
@@ -100,7 +99,7 @@ def missing(case: Case) -> Iterator[Finding]:
         yield Finding(Code.NEVER_OFFERED, 0.8, words, _asked_anyway(case))
     else:
         words = f"{case.offer} is not offered; from this one look nobody can tell why"
-        because = (*(ground.words for ground in grounds + _doors(case)), *_asked_anyway(case))
+        because = (*(ground.words for ground in _doors(case)), *_asked_anyway(case))
         yield Finding(Code.OFFER_ABSENT_UNEXPLAINED, 0.9, words, because)
 
 
