@@ -245,7 +245,9 @@ _OPENSSL_FAULTS = {  # X509_STORE_CTX_get_error(3)
 
 
 def _dns_match(pattern: str, name: str) -> bool:
-    pattern, name = pattern.lower().rstrip("."), name.lower().rstrip(".")
+    if not (pattern.isascii() and name.isascii()):  # Unicode folds other letters to these
+        return False
+    pattern, name = pattern.lower().removesuffix("."), name.lower().removesuffix(".")
     if not pattern.startswith("*."):
         return pattern == name and "*" not in pattern
     _, _, parent = name.partition(".")

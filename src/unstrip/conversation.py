@@ -27,11 +27,13 @@ from unstrip.wire import (
     ProtocolError,
     Send,
     StartTLS,
+    TooLong,
     Upgrade,
     Wire,
 )
 
 T = TypeVar("T")
+TLS_BUDGET = 512 * 1024  # bytes a peer may send in TLS until the dialog is over (R27)
 
 
 class Conversation(Generic[T]):
@@ -66,7 +68,7 @@ class Conversation(Generic[T]):
         self._make_tunnel, self._inspect, self._clock = tunnel, inspect, clock
         self._side, self._implicit = side, implicit
         self._transcript: list[Utterance] = []
-        self._hung_up = False
+        self._hung_up, self._heard_in_tls = False, 0
         self._broke_at: tuple[str, ...] = ()
         self._dialog = self._whole(dialog(self.wire))
         self._effects = self._run()
@@ -90,6 +92,9 @@ class Conversation(Generic[T]):
             self._note(self._side.other, Layer.CLEAR, data)
             self.wire.hear(data)
             return
+        self._heard_in_tls += 0 if self.done else len(data)
+        if self._heard_in_tls > TLS_BUDGET:
+            raise TooLong(f"more than {TLS_BUDGET} bytes of TLS before the dialog was over")
         self.tunnel.hear(data)
         if self.tunnel.ready:
             self._open(self.tunnel)
@@ -121,11 +126,16 @@ class Conversation(Generic[T]):
 
     # For whoever goes on talking when the dialog is over
 
-    def seal(self, data: bytes) -> bytes:
+    def seal(self, data: bytes, *, clear: bool = False) -> bytes:
         """Return what is to be sent so that the peer reads `data`.
 
-        Raises: Ended, HandshakeFailed: nothing more can be sent inside TLS.
+        Args: clear: that it goes out in clear, where there is no TLS, is what the caller wants.
+        Raises:
+            AssertionError: there is no TLS, and the caller did not say so: a mistake (R2).
+            Ended, HandshakeFailed: nothing more can be sent inside TLS.
         """
+        if self.tunnel is None and not clear:
+            raise AssertionError("there is no TLS to seal it in")
         if self.tunnel and self._hung_up:
             raise Ended("connection closed inside TLS")
         self._note(self._side, Layer.SECURE if self.tunnel else Layer.CLEAR, data)

@@ -25,5 +25,10 @@ def excerpt(said: bytes | bytearray, limit: int = _EXCERPT) -> str:
     return f"'{shown}'" if len(said) <= limit else f"'{shown}'... ({len(said)} bytes)"
 
 
+def brief(said: str, limit: int = 2 * _EXCERPT) -> str:
+    """Return the first `limit` characters of `said`, printable, with a mark where it was cut."""
+    return printable(said) if len(said) <= limit else f"{printable(said[:limit])}..."
+
+
 def _escaped(char: str) -> str:
     return "\\\\" if char == "\\" else char.encode("unicode_escape").decode("ascii")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from unstrip.escaping import printable
 
+_SCOPED = re.compile(r"[0-9A-Fa-f:.]+%[0-9A-Za-z._-]{1,32}")  # RFC 4007, 11
 _LABEL, _NAME = 63, 253  # octets (RFC 1035, 2.3.4)
 
 
@@ -18,6 +20,8 @@ def host_name(host: str) -> str:
 
     Raises: BadHostName: it is neither.
     """
+    if "%" in host and not _SCOPED.fullmatch(host):
+        raise BadHostName(f"'{printable(host)}' is no address with a scope")
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:

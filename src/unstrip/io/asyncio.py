@@ -86,14 +86,14 @@ class Exchange(asyncio.Protocol, Generic[T]):
 
     # For whoever goes on talking when the dialog is over
 
-    async def send(self, data: bytes) -> None:
-        """Send bytes, inside TLS if the connection is.
+    async def send(self, data: bytes, *, clear: bool = False) -> None:
+        """Send bytes inside TLS; or in clear, where there is no TLS and the caller wants that.
 
         Raises: ConnectionError: it is gone.
         """
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the connection is closed")
-        self._transport.write(self.talk.seal(data))
+        self._transport.write(self.talk.seal(data, clear=clear))
         if self._drained is not None:
             await self._drained
 
@@ -235,10 +235,13 @@ async def dial(session: Session) -> Exchange[Upgrade]:
     host = session.terms.connect_to or session.endpoint.host
     error: OSError = OSError("no address to connect to")
     found = look_up(host, session.endpoint.port)
-    for address in found.result() if found.done() else await asyncio.wrap_future(found):
+    addresses = found.result() if found.done() else await asyncio.wrap_future(found)
+    for place, address in enumerate(addresses):
         call = partial(_Call, session, address, clock.elapsed())
+        dialling = loop.create_connection(call, address, session.endpoint.port)
+        share = clock.left() / (len(addresses) - place)  # one that is mute leaves some to others
         try:
-            _, exchange = await loop.create_connection(call, address, session.endpoint.port)
+            _, exchange = await asyncio.wait_for(dialling, share)
         except OSError as failed:
             error = failed
             continue

@@ -72,10 +72,12 @@ def dial(session: Session) -> socket.socket:
     """
     clock, port = session.clock, session.endpoint.port
     error: OSError = OSError("no address to connect to")
-    for address in _addresses(session):
+    addresses = _addresses(session)
+    for place, address in enumerate(addresses):
         started = clock.elapsed()
+        share = clock.left() / (len(addresses) - place)  # one that is mute leaves some to others
         try:
-            sock = socket.create_connection((address, port), clock.left())
+            sock = socket.create_connection((address, port), share)
         except OSError as failed:
             error = failed
             continue

@@ -133,7 +133,7 @@ class Link:
 
     async def send(self, data: bytes) -> None:
         """Send bytes. Raises: ConnectionError: the connection is gone."""
-        await self._exchange.send(data)
+        await self._exchange.send(data, clear=not self.secure)
 
     async def receive(self, limit: int = blocking.RECEIVE) -> bytes:
         """Return up to `limit` bytes as soon as there are some, b"" once the peer hung up.
@@ -165,7 +165,7 @@ class BlockingLink:
     def send(self, data: bytes, timeout: float | None = None) -> None:
         """Send bytes. Raises: TimeoutError, in seconds; ConnectionError: the connection is gone."""
         self._sock.settimeout(timeout)
-        self._sock.sendall(self._talk.seal(data))
+        self._sock.sendall(self._talk.seal(data, clear=not self.secure))
 
     def receive(self, limit: int = blocking.RECEIVE, timeout: float | None = None) -> bytes:
         """Return up to `limit` bytes as soon as there are some, b"" once the peer hung up.

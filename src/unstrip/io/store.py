@@ -147,15 +147,15 @@ class History:
             yield
         except StoreError:
             raise
-        except (sqlite3.Error, OSError, ValueError) as error:
+        except (sqlite3.Error, OSError, ValueError, TypeError) as error:
             raise StoreError(f"the history in {self.path} cannot be used: {error}") from error
 
 
 def _telling(evidence: Evidence) -> int:
-    """How much a visit proves: 3 who was there, 2 TLS, 1 the offer, 0 nothing."""
-    if evidence.secured:
-        return 3 if proved(evidence) else 2
-    return int(evidence.upgrade is not None and evidence.upgrade.advertised)
+    """What a visit shows: 4 for who was there, 2 for TLS, 1 for the offer, added up."""
+    offered = evidence.upgrade is not None and evidence.upgrade.advertised
+    shown = evidence.secured
+    return 4 * (shown and proved(evidence)) + 2 * shown + offered
 
 
 def _key(endpoint: Endpoint) -> tuple[str | int, ...]:

@@ -58,6 +58,8 @@ class Answer:
     @property
     def outcome(self) -> Outcome:
         """What it means where it is not OK."""
+        if self.status == "BYE":  # RFC 9051, 7.1.5: it is about to close the connection
+            return Outcome.BUSY if _LATER.search(self.text) else Outcome.UNAVAILABLE
         return Outcome.BUSY if _LATER.search(self.text) else Outcome.REFUSED
 
 
@@ -140,7 +142,9 @@ def between_commands(wire: Wire) -> Dialog[Answer | None]:
 
     Raises: Unsolicited: an answer to what was not asked; Spoofed: mailbox data before login.
     """
-    while wire.waiting:
+    for _ in range(LINES_LIMIT):
+        if not wire.waiting:
+            return None
         text = yield from line(wire)
         if text[:2] != b"* ":
             raise Unsolicited(f"said before it was asked: {excerpt(text)}")
@@ -148,7 +152,7 @@ def between_commands(wire: Wire) -> Dialog[Answer | None]:
         _check_untagged(text, status, upgraded=True)  # a second greeting is none of it (X-02)
         if status == b"BYE":
             return Answer("BYE", text.decode("utf-8", "replace"))
-    return None
+    raise TooLong(f"more than {LINES_LIMIT} lines that nobody asked for")
 
 
 def completion(wire: Wire, tag: str, *, upgraded: bool = False) -> Dialog[Answer]:

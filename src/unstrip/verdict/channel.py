@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from unstrip.certificates import Certificate, Fault, Unreadable, read, spki
-from unstrip.escaping import printable
+from unstrip.escaping import brief
 from unstrip.evidence import Evidence
 from unstrip.handshake import Handshake
 from unstrip.policy import Decision, Level
@@ -139,7 +139,7 @@ def lists_differ(case: Case) -> Iterator[Finding]:
         words = f"{case.offer} is offered again inside TLS, where it must not be"
         yield Finding(Code.OFFERED_INSIDE_TLS, 0.5, words, source="RFC 3207, 4.2")
     if case.evidence.secured and inside and (extra := _mechanisms(before) - _mechanisms(inside)):
-        words = f"listed in clear, but not inside TLS: {printable(', '.join(sorted(extra)))}"
+        words = f"listed in clear, but not inside TLS: {brief(', '.join(sorted(extra)))}"
         yield Finding(Code.CAPABILITIES_DIFFER, 0.4, words)
     if _takes_passwords(before):
         words = "logging in is offered in clear, before TLS"
@@ -175,7 +175,7 @@ def _looks_made_up(mine: Handshake, evidence: Evidence) -> Iterator[Ground]:
         return
     if leaf.subject.endswith(".localdomain") or (leaf.weak and leaf.self_signed):
         yield Ground(
-            "certificate", 0.8, f"it looks like an interception tool's: {printable(leaf.subject)}"
+            "certificate", 0.8, f"it looks like an interception tool's: {brief(leaf.subject)}"
         )
     elif _made_just_now(leaf, evidence):
         yield Ground("certificate", 0.55, "it was made within the last two days, for a short life")
@@ -212,7 +212,7 @@ def _names(der: bytes) -> tuple[str, ...]:
         leaf = read(der)
     except Unreadable:
         return ()
-    return tuple(printable(name) for name in (leaf.dns_names + leaf.addresses)[:4])
+    return tuple(brief(name) for name in (leaf.dns_names + leaf.addresses)[:4])
 
 
 def _version(name: str) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from unstrip.escaping import brief
 from unstrip.evidence import Evidence
 from unstrip.policy.history import proved
 from unstrip.protocols import REGISTRY
@@ -22,6 +23,7 @@ _MASKED = re.compile(r"[X*]{2,}[A-Z]?")  # the last letter may stand (Cisco's XX
 _MASKED_BANNER = re.compile(r"[*20 ]{8,}")
 _STEADY_VISITS, _STEADY_TIME = 3, timedelta(days=7)
 _HALF_LIFE = timedelta(days=180)  # of what a sighting is worth
+_MOMENT = timedelta(days=7)  # for as long another vantage is of today
 _FORGOTTEN = 2 * _HALF_LIFE  # an older one says nothing of today
 
 
@@ -40,7 +42,7 @@ def masked(case: Case) -> Iterator[Finding]:
         else:
             yield Finding(Code.OFFER_MASKED, 0.85, sentence, proof=shown)
         return
-    sentence = f"a device in the path overwrites what the server lists: {covered[0]}"
+    sentence = f"a device in the path overwrites what the server lists: {brief(covered[0])}"
     yield Finding(Code.DEVICE_IN_PATH, 0.95, sentence, proof=shown)
 
 
@@ -119,7 +121,7 @@ def inconsistent(case: Case) -> Iterator[Finding]:
         words = f"{case.offer} comes and goes from one connection to the next"
         yield Finding(Code.OFFER_REMOVED, 0.9, words)
     elif upgrade.advertised and others:
-        words = f"{case.offer} comes and goes, from machines that greet differently"
+        words = f"{case.offer} comes and goes, from different addresses"
         yield Finding(Code.CAPABILITIES_DIFFER, 0.5, words)
 
 
@@ -146,7 +148,7 @@ def _outside(case: Case) -> Iterator[Ground]:
     if vantages := _vantages(case):
         last = vantages[-1]
         words = f"seen from elsewhere on {_on(last)}, it was offered"
-        yield Ground("vantage", 0.95 if last.address == case.evidence.address else 0.7, words)
+        yield Ground("vantage", _vantage_worth(last, case.evidence), words)
     for probe in _listings(case.probes):
         if probe.upgrade.advertised:
             weight = 0.9 if _same_machine(probe, case.evidence) else 0.5
@@ -180,6 +182,7 @@ def _comparisons(case: Case) -> Iterator[Ground]:
         visit
         for visit in case.history
         if visit.upgrade and visit.upgrade.advertised and visit.began > since
+        if visit.upgrade.outcome is not Outcome.REFUSED  # an offer that was not kept is none
     ]
     if sightings:
         last = sightings[-1]
@@ -240,6 +243,13 @@ def _gap(case: Case) -> tuple[Proof, ...]:
     return proofs(case.evidence, last.encode())
 
 
+def _vantage_worth(seen: Evidence, mine: Evidence) -> float:
+    """Moments ago and of the same machine it nearly settles it; later it is one sighting."""
+    if abs(seen.began - mine.began) > _MOMENT:
+        return 0.5
+    return 0.95 if seen.address == mine.address else 0.7
+
+
 def _vantages(case: Case) -> list[Evidence]:
     """What others saw of the same endpoint, where they saw the offer."""
     return [seen for seen in case.elsewhere if seen.upgrade and seen.upgrade.advertised]
@@ -260,11 +270,8 @@ def _listings(probes: Iterable[Evidence]) -> Iterator[_Listing]:
 
 
 def _same_machine(listing: _Listing, mine: Evidence) -> bool:
-    """Whether both greet alike, times and numbers aside; load is balanced among several."""
-    theirs, ours = listing.upgrade.greeting, mine.upgrade.greeting if mine.upgrade else ""
-    return re.sub(r"[0-9]+|\b[A-Z][a-z]{2}\b", "", theirs) == re.sub(
-        r"[0-9]+|\b[A-Z][a-z]{2}\b", "", ours
-    )
+    """Whether one address answered: what a machine says of itself, the path can edit."""
+    return listing.evidence.address == mine.address
 
 
 def _on(visit: Evidence) -> str:

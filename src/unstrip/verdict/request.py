@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from statistics import median
 
-from unstrip.escaping import excerpt, printable
+from unstrip.escaping import brief, excerpt
 from unstrip.evidence import Evidence
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side
@@ -113,7 +113,7 @@ def refused(case: Case) -> Iterator[Finding]:
     if _bogus(upgrade.said):
         return
     earlier = [visit for visit in case.history if visit.secured]
-    grounds = [Ground("transcript", 0.5, f"the answer was: {printable(upgrade.said)}")]
+    grounds = [Ground("transcript", 0.5, f"the answer was: {brief(upgrade.said)}")]
     if earlier:
         grounds.append(Ground("history", 0.9, f"it was granted on {earlier[-1].began:%Y-%m-%d}"))
     if any(seen.secured for seen in case.elsewhere):
@@ -130,7 +130,7 @@ def bogus(case: Case) -> Iterator[Finding]:
     failure, said = case.evidence.failure, case.upgrade.said
     if case.upgrade.outcome is Outcome.REFUSED and _bogus(said):
         noop = said.startswith("250")
-        words = f"no server answers {case.verb} like this: {printable(said)}"
+        words = f"no server answers {case.verb} like this: {brief(said)}"
         because = ("it looks as if the request had been turned into NOOP",) if noop else ()
         shown = proofs(case.evidence, said.encode())
         yield Finding(Code.BOGUS_ANSWER, 0.8 if noop else 0.9, words, because, shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from unstrip.escaping import printable
+from unstrip.escaping import brief
 from unstrip.protocols import REGISTRY
 from unstrip.verdict.case import Case, proofs
 from unstrip.verdict.values import Code, Finding
@@ -24,7 +24,7 @@ _NAMED = {
 def busy(case: Case) -> Iterator[Finding]:
     """421 and its like: come back later is not "no TLS"."""
     if case.upgrade.outcome is Outcome.BUSY:
-        words = f"the server asks to come back later: {printable(case.upgrade.said)}"
+        words = f"the server asks to come back later: {brief(case.upgrade.said)}"
         yield Finding(
             Code.RATE_LIMITED, 0.9, words, proof=proofs(case.evidence, case.upgrade.said.encode())
         )
@@ -33,7 +33,7 @@ def busy(case: Case) -> Iterator[Finding]:
 def no_service(case: Case) -> Iterator[Finding]:
     """The greeting was a refusal."""
     if case.upgrade.outcome is Outcome.UNAVAILABLE:
-        words = f"the server gives no service: {printable(case.upgrade.said)}"
+        words = f"the server gives no service: {brief(case.upgrade.said)}"
         yield Finding(Code.SERVICE_REFUSED, 0.9, words)
 
 

@@ -29,6 +29,7 @@ for command in (check, history, lab, demo):
 
 def main() -> None:
     """Run the command line; whatever happens, the user sees a sentence and an exit code."""
+    _fill_standard_streams()
     try:
         cli(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -53,3 +54,12 @@ def main() -> None:
             traceback.print_exc()
         complain(f"a defect in unstrip: {type(error).__name__}: {error}", _REPORT)
         sys.exit(Exit.UNKNOWN)
+
+
+def _fill_standard_streams() -> None:
+    """Open what was closed, or the first sockets would take the places of standard streams."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free: this one

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,6 +100,8 @@ def check(targets: tuple[str, ...], **options: object) -> None:
     from unstrip.io.asyncio import run
 
     chosen = Options(**options)  # type: ignore[arg-type]
+    if math.isnan(chosen.timeout):
+        raise Complaint("--timeout: that is no number of seconds")
     endpoints = list(_endpoints(targets, chosen))
     if not endpoints:
         raise Complaint("there is no target to check", f"is {targets[0]} empty?")
@@ -228,8 +232,8 @@ def _table(path: Path | None) -> Table:
     from unstrip.policy import local
 
     chosen = path or platformdirs.user_config_path("unstrip") / "policy.toml"
-    if path is None and not chosen.exists():
-        return local.Table()
+    if path is None and not os.path.lexists(chosen):
+        return local.Table()  # anything else that cannot be read is an error, not an empty table
     try:
         return local.parse(chosen.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, local.BadTable) as error:
@@ -254,7 +258,7 @@ def _vantages(paths: tuple[Path, ...]) -> Iterator[Evidence]:
             for line in path.read_text(encoding="utf-8").splitlines():
                 if line.strip():
                     yield from_json(Record, line).evidence
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             words = f"{path} is not what `unstrip check --json` prints: {error}"
             raise Complaint(words) from error
 
