@@ -24,6 +24,7 @@ from tests.conftest import SERVER
 from unstrip.certificates import (
     Anchors,
     Fault,
+    Identifiers,
     Unreadable,
     WebPki,
     matches,
@@ -397,3 +398,11 @@ def test_a_certificate_with_bytes_changed_is_read_or_unreadable(at, flip, chance
 
 
 GOOD = issue(names=(SERVER, ipaddress.ip_address("192.0.2.1")), usage=[Usage.SERVER_AUTH]).der
+
+
+@pytest.mark.parametrize(
+    "pattern", ["mar\u212aet.org", "*.\u212aorg", "market.org..", "\u017fmx.org"]
+)
+def test_letters_that_only_unicode_takes_for_ours_are_others(pattern):
+    for name in ("market.org", "mx.korg", "smx.org"):
+        assert not matches(Identifiers((pattern,), ()), name)

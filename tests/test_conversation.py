@@ -8,7 +8,7 @@ import pytest
 
 from tests.protocols.rehearsal import rehearsal
 from tests.protocols.replay import SERVER_HELLO, GlassTunnel, improvise
-from unstrip.conversation import Conversation
+from unstrip.conversation import TLS_BUDGET, Conversation
 from unstrip.framing import line
 from unstrip.protocols import smtp
 from unstrip.transcript import Layer, Side, said
@@ -21,6 +21,7 @@ from unstrip.wire import (
     Receive,
     Send,
     Settle,
+    TooLong,
     Upgrade,
 )
 
@@ -301,3 +302,19 @@ def test_the_state_in_which_a_dialog_broke_off_has_a_name(heard, where):
     ending = improvise(talk_of(partial(smtp.client)), heard)
     assert ending.error is not None
     assert ending.talk.where().startswith(where)
+
+
+def test_hello_requests_without_end_are_too_long_and_not_kept(pki):
+    """OpenSSL passes over as many as come: the deadline alone would let gigabytes in."""
+    talk = Conversation(polite, pki.client_end)
+    flood = b"\x16\x03\x03\x40\x00" + b"\0\0\0\0" * 4096
+    with pytest.raises(TooLong, match="bytes of TLS"):
+        drive(talk, [b"ok\r\n", *[flood] * 1000], [])
+    assert sum(len(spoken.data) for spoken in talk.transcript) < 2 * TLS_BUDGET
+
+
+def test_nothing_is_sealed_in_clear_unless_the_caller_says_so():
+    talk = talk_of(smtp.client)
+    with pytest.raises(AssertionError, match="no TLS"):
+        talk.seal(b"AUTH PLAIN secret\r\n")
+    assert talk.seal(b"NOOP\r\n", clear=True) == b"NOOP\r\n"

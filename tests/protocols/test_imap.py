@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from tests.protocols.replay import improvise, load
-from unstrip.protocols.imap import IN_CLEAR, Answer, completion, greeting
+from unstrip.protocols.imap import IN_CLEAR, Answer, between_commands, completion, greeting
 from unstrip.wire import Outcome, ProtocolError, Spoofed, TooLong, Unsolicited, Wire
 
 
@@ -128,3 +128,15 @@ def test_a_request_with_an_argument_is_bad():
     """RFC 9051, 6.2.1: "arguments: none", and BAD for one that has some."""
     ending = improvise(load("imap/served-upgrade.txt").conversation(), [b"t STARTTLS x\r\n"])
     assert b"t BAD" in b"".join(u.data for u in ending.talk.transcript)
+
+
+def test_between_commands_a_server_may_alert_and_list_but_not_for_ever():
+    chatter = b"* OK [ALERT] maintenance\r\n* CAPABILITY IMAP4rev1\r\n"
+    assert received(between_commands, chatter) == (None, b"")
+    with pytest.raises(TooLong):
+        received(between_commands, b"* NO x\r\n" * 129)
+
+
+def test_a_goodbye_between_commands_is_no_refusal():
+    goodbye, _ = received(between_commands, b"* BYE going down\r\n")
+    assert goodbye.outcome is Outcome.UNAVAILABLE

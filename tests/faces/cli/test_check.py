@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -442,6 +444,25 @@ def test_the_table_is_looked_for_by_the_platforms_convention(home, strict, optio
     table.parent.mkdir(parents=True)
     table.write_text(ENCRYPT)
     assert run("check", target(strict), "--require", "may", *options).code == 1
+
+
+def test_a_table_that_leads_nowhere_is_no_empty_table(home, strict, options):
+    table = home / "config" / "unstrip" / "policy.toml"
+    table.parent.mkdir(parents=True)
+    table.symlink_to(home / "not there")
+    ran = run("check", target(strict), "--require", "may", *options)
+    assert ran.code == 2
+    assert "policy.toml" in ran.err
+
+
+def test_a_time_that_is_no_number_is_a_mistake(strict, options):
+    assert run("check", target(strict), *options, "--timeout", "nan").code == 2
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_standard_stream_that_is_closed_is_no_reason_to_crash(closed, tmp_path):
+    command = f"{sys.executable} -m unstrip check smtp://127.0.0.1:1 --no-history {closed}"
+    assert subprocess.run(["/bin/sh", "-c", command], check=False).returncode == 4
 
 
 @pytest.mark.parametrize("text", ["[[rule]]\nhost = 1", "no table", "\xff"])
