@@ -156,15 +156,11 @@ class Conversation(Generic[T]):
                 self._broke_at = tuple(_places(error.__traceback__))
                 raise
             if type(effect) is Send:
-                yield Send(self.seal(effect.data)) if self.tunnel else self._said(effect)
+                yield Send(self.seal(effect.data, clear=True))  # the wire confines what is clear
             elif type(effect) is StartTLS:
                 yield from self._start_tls(effect.early)
             else:
                 yield effect
-
-    def _said(self, effect: Send) -> Send:
-        self._note(self._side, Layer.CLEAR, effect.data)
-        return effect
 
     def _whole(self, dialog: Dialog[T]) -> Dialog[T]:
         result = yield from dialog

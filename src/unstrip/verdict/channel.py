@@ -100,7 +100,7 @@ def downgraded(case: Case) -> Iterator[Finding]:
 def key_changed(case: Case) -> Iterator[Finding]:
     """Another key than last time, and valid: mostly a renewal (KEY_CHANGED is a note)."""
     handshake = case.evidence.handshake
-    last = next((visit for visit in reversed(case.history) if proved(visit)), None)
+    last = _last_proved(case)
     if handshake is None or last is None or not proved(case.evidence):
         return
     if last.handshake is not None and _key(handshake) != _key(last.handshake):
@@ -160,11 +160,16 @@ def _interception(case: Case, mine: Handshake) -> Iterator[Ground]:
     if any(_valid_other(seen, mine) for seen in case.elsewhere):
         words = "from elsewhere the server shows a valid one, with another key"
         yield Ground("vantage", 0.9, words)
-    last = next((visit for visit in reversed(case.history) if proved(visit)), None)
+    last = _last_proved(case)
     if last is not None and _valid_other(last, mine):
         when = f"{last.began:%Y-%m-%d}"
         yield Ground("history", 0.7, f"on {when} it had a valid one, with another key")
     yield from _looks_made_up(mine, case.evidence)
+
+
+def _last_proved(case: Case) -> Evidence | None:
+    """The last visit whose certificate was valid: older ones say less of today's."""
+    return next((visit for visit in reversed(case.history) if proved(visit)), None)
 
 
 def _looks_made_up(mine: Handshake, evidence: Evidence) -> Iterator[Ground]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from unstrip.escaping import brief
 from unstrip.evidence import Evidence
-from unstrip.policy.history import proved
+from unstrip.policy.history import STEADY_TIME, STEADY_VISITS, proved
 from unstrip.protocols import REGISTRY
 from unstrip.verdict.case import Case, Ground, combined, offered_words, proofs
 from unstrip.verdict.values import Code, Finding, Proof
@@ -21,7 +21,6 @@ from unstrip.wire import Outcome, Upgrade, lists
 
 _MASKED = re.compile(r"[X*]{2,}[A-Z]?")  # the last letter may stand (Cisco's XXXXXXXA)
 _MASKED_BANNER = re.compile(r"[*20 ]{8,}")
-_STEADY_VISITS, _STEADY_TIME = 3, timedelta(days=7)
 _HALF_LIFE = timedelta(days=180)  # of what a sighting is worth
 _MOMENT = timedelta(days=7)  # for as long another vantage is of today
 _FORGOTTEN = 2 * _HALF_LIFE  # an older one says nothing of today
@@ -199,7 +198,7 @@ def _comparisons(case: Case) -> Iterator[Ground]:
 def _worth(sightings: list[Evidence], now: datetime) -> float:
     """Three visits over a week are worth 0.85, one is a coin's toss; it fades with the months."""
     span = sightings[-1].began - sightings[0].began
-    steady = len(sightings) >= _STEADY_VISITS and span >= _STEADY_TIME
+    steady = len(sightings) >= STEADY_VISITS and span >= STEADY_TIME
     age = max((now - sightings[-1].began) / _HALF_LIFE, 0.0)
     faded: float = 0.5**age
     return 0.5 + (0.35 if steady else 0.0) * faded
@@ -224,7 +223,7 @@ def _hidden(case: Case) -> Finding:
 
 def _always_missing(case: Case) -> bool:
     visits = [visit for visit in case.history if visit.upgrade]
-    if len(visits) < _STEADY_VISITS or visits[-1].began - visits[0].began < _STEADY_TIME:
+    if len(visits) < STEADY_VISITS or visits[-1].began - visits[0].began < STEADY_TIME:
         return False
     return not any(visit.upgrade.advertised or visit.secured for visit in visits if visit.upgrade)
 
