@@ -19,11 +19,17 @@ import click
 
 from unstrip.faces.cli import cli
 from unstrip.faces.cli.advice import ADVICE
+from unstrip.lab.dialects import DIALECTS
+from unstrip.lab.trick import Trick
 from unstrip.lab.tricks import TRICKS
+from unstrip.lab.tricks import protocols as playable
 from unstrip.protocols import REGISTRY, Protocol
+from unstrip.upgrade import Listing
 from unstrip.verdict import Code
 
-HERE = Path(__file__).resolve().parent / "reference"
+ROOT = Path(__file__).resolve().parent.parent
+HERE = ROOT / "docs/reference"
+sys.path.append(str(ROOT))  # who was tried is known by the tests
 _MADE = "<!-- made by docs/generate.py; change the code, or that script, and run it again -->"
 
 
@@ -81,44 +87,83 @@ def _prose(text: str) -> list[str]:
 
 _BOTH_SIDES = """\
 Both sides of each are here: the client asks for the upgrade, the server grants it. The server
-sides take no mail and let nobody log in; they are for the lab and for tests."""
+sides take no mail and let nobody log in; they are for the lab and for tests.
+
+What is not ours, and what each was tried against in the tests: real servers by our client, real
+clients by our server. An alias may stand for the protocol, in a URL and after `--protocol`."""
+
+_NONE = "none in Debian"
 
 
 def protocols() -> str:
     """Return the page of protocols."""
-    parts = [
-        "# Protocols",
-        _MADE,
-        _BOTH_SIDES,
-    ]
+    heads = ("protocol", "defined by", "ports", "implicit TLS", "ALPN", "the offer is listed")
+    rows: list[tuple[str, ...]] = [(*heads, "client", "server", "real servers", "real clients")]
+    parts = ["# Protocols", _MADE, _BOTH_SIDES]
+    details = []
     for name, protocol in REGISTRY.items():
-        parts += [f"## {name}", _specification(protocol), _table(_facts(protocol))]
-    return _page(parts)
+        rows.append((f"[`{name}`](#{name}){_aliases(protocol)}", *_overview(name, protocol)))
+        facts = _table(_facts(name, protocol))
+        details += [f"## {name}", _specification(protocol), facts]
+    return _page([*parts, _table(rows), *details])
+
+
+def _aliases(protocol: Protocol) -> str:
+    return "".join(f", `{alias}`" for alias in protocol.ALIASES)
+
+
+_LISTED = {
+    Listing.DUE: "always",
+    Listing.OPTIONAL: "usually",
+    Listing.NONE: "never; only asking tells",
+}
+
+
+def _overview(name: str, protocol: Protocol) -> tuple[str, ...]:
+    """Return a protocol's row, behind its name."""
+    from tests.interop.clients import clients_of
+    from tests.interop.rows import servers_of
+
+    sides = (hasattr(protocol, side) for side in ("client", "server"))
+    return (
+        protocol.DEFINED_BY,
+        _ports(protocol.PORTS),
+        _ports(protocol.IMPLICIT_PORTS) or "none",
+        f"`{protocol.ALPN}`" if protocol.ALPN else "none",
+        _LISTED[protocol.LISTING],
+        *("yes" if there else "no" for there in sides),
+        ", ".join(servers_of(name)) or _NONE,
+        ", ".join(clients_of(name)) or _NONE,
+    )
 
 
 def _specification(protocol: Protocol) -> str:
     return (getdoc(protocol) or "").partition("\n\n")[0]
 
 
-def _facts(protocol: Protocol) -> list[tuple[str, ...]]:
-    """What a protocol's file says of it, name and value."""
-    schemes = [*protocol.PORTS, *protocol.IMPLICIT_PORTS]
-    sides = [side for side in ("client", "server") if hasattr(protocol, side)]
+def _facts(name: str, protocol: Protocol) -> list[tuple[str, ...]]:
+    """What a protocol's file says of it, and which tricks there are on it."""
+    suited = [trick for trick, kind in TRICKS.items() if name in playable(kind)]
     return [
         ("", ""),
         ("offer", f"`{protocol.OFFER}`"),
         ("request", f"`{protocol.VERB}`"),
         ("ports, upgraded in-band", _ports(protocol.PORTS)),
-        ("ports, implicit TLS", _ports(protocol.IMPLICIT_PORTS)),
+        ("ports, implicit TLS", _ports(protocol.IMPLICIT_PORTS) or "none"),
         ("ALPN", f"`{protocol.ALPN}`" if protocol.ALPN else "none registered, none sent"),
-        ("URL schemes", ", ".join(f"`{scheme}`" for scheme in schemes)),
-        ("sides", " and ".join(sides)),
-        ("all the client may say in clear", f"`{protocol.IN_CLEAR.pattern.decode()}`"),
+        ("all the client may say in clear", f"`{_pattern(protocol.IN_CLEAR)}`"),
+        ("tricks", ", ".join(f"[`{trick}`](tricks.md#{trick})" for trick in suited)),
     ]
 
 
 def _ports(ports: dict[str, int]) -> str:
-    return ", ".join(f"{port} (`{scheme}`)" for scheme, port in ports.items())
+    return ", ".join(f"`{scheme}`: {port}" for scheme, port in ports.items())
+
+
+def _pattern(pattern: re.Pattern[bytes]) -> str:
+    """Return it in plain text that means the same, whatever bytes it has."""
+    written = re.sub(rb"\\?([^ -~])", lambda found: b"\\x%02x" % ord(found[1]), pattern.pattern)
+    return written.decode()
 
 
 def tricks() -> str:
@@ -129,10 +174,28 @@ def tricks() -> str:
     details = []
     for name, trick in TRICKS.items():
         link = trick.ID if trick.ID == "control" else f"[{trick.ID}](../topics/threats.md)"
-        rows.append((f"[`{name}`](#{name})", link, ", ".join(trick.PROTOCOLS), trick.WHAT))
-        needs = ["It needs `--implicit-to`."] if trick.SPLICES else []
-        details += [f"## {name}", *(getdoc(trick) or "").split("\n\n"), *needs]
-    return _page([*parts, _table(rows), *details])
+        rows.append((f"[`{name}`](#{name})", link, _suited(trick), trick.WHAT))
+        details += [f"## {name}", *(getdoc(trick) or "").split("\n\n")]
+        details += ["It needs `--implicit-to`."] if trick.SPLICES else []
+        details.append(f"- a correct client: {trick.CLIENT}\n- a correct server: {trick.SERVER}")
+    parts += [_table(rows), "## By protocol", _table(list(_by_protocol())), *details]
+    return _page(parts)
+
+
+def _suited(trick: type[Trick]) -> str:
+    suited = playable(trick)
+    return "all" if len(suited) == len(DIALECTS) else ", ".join(suited)
+
+
+def _by_protocol() -> Iterator[tuple[str, ...]]:
+    """Yield each attack there is on each protocol, with the catalogue's number for it there."""
+    yield ("protocol", "trick", "threat", "refusals that `--reply` has")
+    for protocol, dialect in sorted(DIALECTS.items()):
+        for name, trick in TRICKS.items():
+            if trick.suits(dialect) and trick.ID != "control":
+                codes = ", ".join(f"`{code}`" for code in dialect.WORDS.refusals)
+                replies = codes if name == "refuse" else ""
+                yield (protocol, f"[`{name}`](#{name})", trick.number(dialect), replies)
 
 
 # -- verdicts -------------------------------------------------------------------------------
@@ -206,6 +269,10 @@ MEANINGS: dict[Code, tuple[str, str]] = {
     Code.NO_GREETING_IN_TLS: (
         "TLS from the first byte stands, but no greeting came inside it",
         "0.60",
+    ),
+    Code.PARTLY_IN_CLEAR: (
+        "TLS stands, but the server keeps something out of it, such as FTP's data",
+        "0.95",
     ),
     Code.PIN_MISMATCH: ("the server's key is none of the pinned ones", "0.99"),
     Code.CERTIFICATE_INVALID: ("the certificate does not prove the name asked for", "0.99"),

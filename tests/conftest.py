@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from unstrip.bundled import BundledTunnel
 from unstrip.certificates import Anchors
 from unstrip.io.trust import anchors, client_context
+from unstrip.protocols import LEGACY_TLS
 from unstrip.tunnel import Tunnel
 
 SERVER = "mx.example.org"  # the name that the certificates of these tests are for
@@ -25,20 +26,24 @@ settings.load_profile("default")
 
 @dataclass(frozen=True, slots=True)
 class Pki:
-    """A CA of our own, a server's context with a certificate of it, and those who trust it."""
+    """A CA of our own, a server's context with a certificate of it, and those who trust it.
+
+    Attributes: legacy: the same for protocols that know nothing newer than TLS 1.2.
+    """
 
     ca: trustme.CA
     ca_file: Path
     server: ssl.SSLContext
+    legacy: ssl.SSLContext
     roots: Anchors
 
     def client_end(self, name: str = SERVER, alpn: str | None = None) -> Tunnel:
         """Our end of TLS, as a session makes it."""
         return BundledTunnel(client_context(self.roots), name, alpn)
 
-    def server_end(self) -> Tunnel:
+    def server_end(self, *, legacy: bool = False) -> Tunnel:
         """The server's end of TLS."""
-        return Tunnel(self.server, None, server_side=True)
+        return Tunnel(self.legacy if legacy else self.server, None, server_side=True)
 
     def server_context(self, *names: str) -> ssl.SSLContext:
         """A fresh context for a server, with a certificate for these names."""
@@ -52,6 +57,9 @@ def pki(tmp_path_factory):
     ca = trustme.CA()
     ca_file = tmp_path_factory.mktemp("pki") / "ca.pem"
     ca.cert_pem.write_to_path(str(ca_file))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert(SERVER, "localhost", "127.0.0.1", "::1").configure_cert(server)
-    return Pki(ca, ca_file, server, anchors(ca_file))
+    server, legacy = (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2))
+    certificate = ca.issue_cert(SERVER, "localhost", "127.0.0.1", "::1")
+    for context in (server, legacy):
+        certificate.configure_cert(context)
+    legacy.maximum_version = ssl.TLSVersion[LEGACY_TLS.replace(".", "_")]
+    return Pki(ca, ca_file, server, legacy, anchors(ca_file))

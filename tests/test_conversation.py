@@ -12,18 +12,10 @@ from unstrip.conversation import TLS_BUDGET, Conversation
 from unstrip.framing import line
 from unstrip.protocols import smtp
 from unstrip.transcript import Layer, Side, said
+from unstrip.trouble import Ended, Injected, ProtocolError, TooLong
 from unstrip.tunnel import HandshakeFailed
-from unstrip.wire import (
-    Ended,
-    Injected,
-    Outcome,
-    ProtocolError,
-    Receive,
-    Send,
-    Settle,
-    TooLong,
-    Upgrade,
-)
+from unstrip.upgrade import Outcome, Upgrade
+from unstrip.wire import Receive, Send, Settle
 
 GREETING, LIST, GO = b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"220 go\r\n"
 

@@ -15,7 +15,8 @@ from unstrip.escaping import printable
 from unstrip.evidence import Endpoint, Evidence, Failure, from_json, to_json
 from unstrip.handshake import Handshake
 from unstrip.transcript import Layer, Side, Utterance
-from unstrip.wire import Manner, Outcome, Trouble, Upgrade
+from unstrip.trouble import Trouble
+from unstrip.upgrade import Manner, Outcome, Upgrade
 
 TEXT, SECONDS = st.text(max_size=20), st.floats(0, 1e6)
 WORDS = st.lists(TEXT, max_size=4).map(tuple)
@@ -121,7 +122,12 @@ def test_an_unknown_ending_is_no_evidence():
 def test_bytes_in_clear_are_counted_by_who_said_them():
     assert (PLAIN.clear_sent, PLAIN.clear_received) == (8, 10)
     assert replace(PLAIN, side=Side.SERVER).clear_sent == 10
-    assert PLAIN.round_trips == 3
+    assert replace(PLAIN, handshake=SHAKEN).round_trips == 3
+
+
+def test_where_tls_never_stood_no_round_trips_are_counted():
+    assert PLAIN.handshake is None
+    assert PLAIN.round_trips is None
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unstrip.framing import LINE_LIMIT, LINES_LIMIT, dotted, line
-from unstrip.wire import Ended, ProtocolError, TooLong, Wire
+from unstrip.trouble import Ended, ProtocolError, TooLong
+from unstrip.wire import Wire
 
 CLEAN = st.binary(max_size=60).map(lambda b: b.translate(None, b"\r\n\0"))
 

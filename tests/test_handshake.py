@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import SERVER
-from unstrip.handshake import GROUPS, has_forward_secrecy, key_exchange_group
+from unstrip.handshake import GROUPS, alpn_offered, has_forward_secrecy, key_exchange_group
 from unstrip.tunnel import Tunnel
 
 # what OpenSSL calls them, and what IANA does; the brainpool curves are for TLS 1.2 alone
@@ -172,3 +172,34 @@ def test_a_hello_with_one_byte_changed_has_a_group_or_none(group, at, value):
     hello = bytearray(server_hello(group))
     hello[at % len(hello)] = value
     assert isinstance(key_exchange_group(bytes(hello)), str | None)
+
+
+# What a client wants to speak
+
+
+def client_hello(*protocols):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    engine = context.wrap_bio(incoming, outgoing, server_hostname="mx.example.org")
+    with pytest.raises(ssl.SSLWantReadError):
+        engine.do_handshake()
+    return outgoing.read()
+
+
+def test_the_protocols_that_a_client_asks_for_are_read_from_its_hello():
+    assert alpn_offered(client_hello("imap", "http/1.1")) == (b"imap", b"http/1.1")
+    assert alpn_offered(client_hello()) == ()
+
+
+def test_a_hello_that_is_not_whole_says_nothing_yet():
+    hello = client_hello("imap")
+    assert {alpn_offered(hello[:size]) for size in range(len(hello))} == {None}
+
+
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_any_bytes_at_all_may_stand_where_a_hello_should(garbage, at):
+    hello = client_hello("imap")
+    alpn_offered(garbage)
+    alpn_offered(hello[:at] + garbage + hello[at:])

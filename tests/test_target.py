@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unstrip.evidence import Endpoint
-from unstrip.target import BadTarget, implicit_twin, parse
+from unstrip.protocols import REGISTRY
+from unstrip.target import BadTarget, implicit_twin, in_band_twin, parse
 
 HOST = "mx.example.org"
 
@@ -157,3 +158,69 @@ def test_the_port_of_the_twin_may_be_another():
 def test_an_implicit_port_has_no_twin():
     assert implicit_twin(parse("imaps://x")) is None
     assert implicit_twin(parse("imaps://x"), 10993) is None
+
+
+def test_one_port_for_both_ways_is_its_own_twin():
+    assert implicit_twin(parse("postgresql://x:15432")).port == 15432
+    assert in_band_twin(parse("postgresqls://x:15432")).port == 15432
+    assert in_band_twin(parse("tds8://x")).port == 1433
+    assert implicit_twin(parse("ipp://x")).port == in_band_twin(parse("ipps://x")).port == 631
+
+
+def test_the_twin_of_an_implicit_port_is_upgraded_in_band():
+    twin = in_band_twin(Endpoint(HOST, 993, "imap", implicit=True, server_name="other.example"))
+    assert twin == Endpoint(HOST, 143, "imap", server_name="other.example")
+    assert in_band_twin(parse("imaps://x:10993")).port == 143
+    assert in_band_twin(parse("imaps://x"), 10143).port == 10143
+
+
+def test_mail_is_submitted_in_band_where_it_was_with_implicit_tls():
+    assert in_band_twin(parse("submissions://x")).port == 587
+    assert in_band_twin(parse("https://x")).port == 80
+    assert in_band_twin(parse("xmpps-client://x")).port == 5222
+
+
+def test_a_port_that_upgrades_in_band_has_no_such_twin():
+    assert in_band_twin(parse("imap://x")) is None
+    assert in_band_twin(parse("imap://x"), 10143) is None
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY if REGISTRY[name].IMPLICIT_PORTS])
+def test_the_twin_of_the_usual_implicit_port_is_a_port_of_the_same_protocol(name):
+    scheme, port = next(iter(REGISTRY[name].IMPLICIT_PORTS.items()))
+    twin = in_band_twin(parse(f"{scheme}://x"))
+    assert twin.port in REGISTRY[name].PORTS.values()
+    assert implicit_twin(twin).port == port
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("smtp", "pop3", "imap", "ftp", "xmpp", "xmpp-server", "telnet"),
+        *("irc", "mysql", "postgres", "lmtp", "nntp", "sieve", "ldap"),
+    ],
+)
+def test_the_names_that_s_client_has_for_starttls_are_understood(name):
+    endpoint = parse("mx.example.org", name)
+    assert not endpoint.implicit
+    assert endpoint.port in REGISTRY[endpoint.protocol].PORTS.values()
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("postgresql://db.example.org:5433", 5433),
+        ("ms-sql-s://db.example.org:14330", 14330),
+        ("ipp://printer.example.org", 631),
+        ("http://www.example.org", 443),
+        ("imap://mail.example.org:1143", 993),
+    ],
+)
+def test_a_port_that_serves_both_ways_is_its_own_twin(url, port):
+    twin = implicit_twin(parse(url))
+    assert twin.implicit
+    assert twin.port == port
+
+
+def test_a_protocol_without_implicit_tls_has_no_twin():
+    assert implicit_twin(parse("mysql://db.example.org")) is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -18,8 +19,8 @@ from tests.conftest import SERVER
 from unstrip.bundled import BundledTunnel
 from unstrip.handshake import Handshake
 from unstrip.io.trust import client_context
-from unstrip.tunnel import HandshakeFailed, Tunnel
-from unstrip.wire import Trouble
+from unstrip.trouble import Trouble
+from unstrip.tunnel import HandshakeFailed, ServerTunnel, Tunnel
 
 ALERT = b"\x15\x03\x03\x00\x02\x02\x28"  # fatal, handshake_failure
 
@@ -177,6 +178,13 @@ def test_plain_words_in_the_place_of_a_handshake_are_quoted_escaped(pki, client_
         hear(client, b"220 \x1b[2Jmx\r\n", 100)
 
 
+def test_words_that_begin_as_no_record_can_are_quoted_too(client_end):
+    client = client_end()
+    client.shake()
+    with pytest.raises(HandshakeFailed, match=r"the peer said '\\x16\\x00\\x00\\x02\\xff.*Bad"):
+        hear(client, b"\x16\x00\x00\x02\xff\x13\x04#08S01Bad handshake", 100)  # MySQL's no
+
+
 def test_an_alert_is_not_quoted(pki, client_end):
     client = client_end()
     client.shake()
@@ -305,3 +313,49 @@ def test_closing_twice_or_after_the_peer_is_harmless(pair):
 
 def test_an_engine_that_judges_no_certificates_knows_of_no_fault(pki):
     assert pki.server_end().path_faults is None
+
+
+# The server's end and what a client wants to speak
+
+
+def asking_for(*protocols):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    return Tunnel(context, SERVER)
+
+
+@pytest.mark.parametrize("bite", [1, 100, 65536])
+@pytest.mark.parametrize("wanted", [(), ("imap",), ("http/1.1", "imap")])
+def test_a_client_that_names_our_protocol_or_none_is_let_in(pki, wanted, bite):
+    client, server = asking_for(*wanted), ServerTunnel(pki.server_context(), "imap")
+    shaken(client, server, bite)
+    assert client.ready
+    assert server.ready
+
+
+@pytest.mark.parametrize("bite", [1, 100, 65536])
+def test_a_client_that_wants_other_protocols_alone_gets_the_alert_for_it(pki, bite):
+    client, server = asking_for("http/1.1", "h2"), ServerTunnel(pki.server_context(), "imap")
+    with pytest.raises(HandshakeFailed, match=r"speak 'http/1\.1, h2', not imap") as caught:
+        shaken(client, server, bite)
+    assert caught.value.reason == "NO_APPLICATION_PROTOCOL"
+    client.hear(server.outgoing())
+    with pytest.raises(HandshakeFailed, match="no application protocol"):
+        client.shake()
+
+
+def test_a_server_whose_protocol_has_no_name_in_tls_lets_everyone_in(pki):
+    client, server = asking_for("http/1.1"), ServerTunnel(pki.server_context())
+    shaken(client, server)
+    assert server.ready
+
+
+@given(st.binary(max_size=400))
+def test_whatever_a_client_begins_with_the_servers_end_fails_as_tls_does(garbage):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server = ServerTunnel(context, "imap")
+    server.hear(garbage)
+    with suppress(HandshakeFailed):
+        assert not server.shake()

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import re
-from inspect import getattr_static
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstrip.wire import (
-    CLEAR_BUDGET,
-    Asking,
-    Ended,
-    Injected,
-    Manner,
-    ProtocolError,
-    Receive,
-    Send,
-    Settle,
-    StartTLS,
-    TooLong,
-    Trouble,
-    Unsolicited,
-    Wire,
-)
+from unstrip.trouble import Ended, Injected, TooLong, Unsolicited
+from unstrip.upgrade import Manner
+from unstrip.wire import CLEAR_BUDGET, Receive, Send, Settle, StartTLS, Wire
 
 HELLO = b"\x16\x03\x01\x00\x02CH"
 WAITING = [b"250 evil\r\n", b"2", b"\r\n", b"\0", HELLO]
@@ -268,35 +254,3 @@ def test_what_is_taken_through_an_ending_leaves_what_is_behind_it(heard, ending)
     head, found, tail = heard.partition(ending)
     assert wire.through(ending) == (head + found if found else None)
     assert wire.take(len(heard)) == (tail if found else heard)
-
-
-# Values
-
-
-def test_every_kind_of_protocol_error_has_a_trouble_of_its_own():
-    kinds = [ProtocolError, *ProtocolError.__subclasses__()]
-    troubles = [
-        getattr_static(kind, "trouble") for kind in kinds if kind.__module__ == Wire.__module__
-    ]
-    assert sorted(t.value for t in troubles) == [
-        "broken",
-        "ended",
-        "injected",
-        "spoofed",
-        "too long",
-        "unsolicited",
-    ]
-    assert Trouble.BROKEN in troubles
-
-
-def test_the_words_of_an_injection_are_escaped_and_cut_and_the_residue_is_not():
-    residue = b"\x1b[2J" + b"x" * 1000
-    error = Injected(residue)
-    assert error.residue == residue
-    assert str(error).isprintable()
-    assert len(str(error)) < 200
-
-
-def test_a_client_says_nothing_of_itself_unless_told():
-    assert Asking().helo == "localhost"
-    assert not Asking().insist

@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from unstrip.protocols import REGISTRY
     from unstrip.target import BadTarget
     from unstrip.transcript import Utterance
+    from unstrip.trouble import ProtocolError, Trouble
     from unstrip.tunnel import Tunnel
+    from unstrip.upgrade import Asking, Outcome, Upgrade
     from unstrip.verdict import Code, Finding, Verdict, judge
-    from unstrip.wire import Asking, Outcome, ProtocolError, Receive, Send, Settle, Trouble, Upgrade
+    from unstrip.wire import Receive, Send, Settle
 
 _HOMES = {
     "REGISTRY": "protocols",
-    "Asking": "wire",
+    "Asking": "upgrade",
     "BadTarget": "target",
     "BlockingLink": "io.link",
     "Code": "verdict",
@@ -50,17 +52,17 @@ _HOMES = {
     "History": "io.store",
     "Level": "policy",
     "Link": "io.link",
-    "Outcome": "wire",
+    "Outcome": "upgrade",
     "Policy": "policy",
-    "ProtocolError": "wire",
+    "ProtocolError": "trouble",
     "Receive": "wire",
     "Requirement": "io.link",
     "Send": "wire",
     "Settle": "wire",
-    "Trouble": "wire",
+    "Trouble": "trouble",
     "Tunnel": "tunnel",
     "Unprotected": "io.link",
-    "Upgrade": "wire",
+    "Upgrade": "upgrade",
     "Utterance": "transcript",
     "Verdict": "verdict",
     "connect": "io.link",

@@ -25,18 +25,21 @@ _GROUPS = {name.lower(): name for name in GROUPS.values()} | {  # OpenSSL's name
     "prime256v1": "P-256",
 }
 
+_VERSIONS = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
 _OFFERED = b"*X25519:X25519MLKEM768:P-256:X448:P-384:P-521:ffdhe2048:ffdhe3072"
 
 
-def client_context(roots: str) -> SSL.Context:
+def client_context(roots: str, at_most: str | None = None) -> SSL.Context:
     """Return a context that trusts the PEM file `roots`; verification never ends a handshake.
 
-    TLS 1.2 at least (RFC 9325, 3.1.1; R11).
+    TLS 1.2 at least (RFC 9325, 3.1.1; R11), and `at_most`, "TLSv1.2", if that is given.
 
     Raises: OSError: the file cannot be read.
     """
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    if at_most is not None:
+        context.set_max_proto_version(_VERSIONS[at_most])
     try:
         context.load_verify_locations(roots)
     except SSL.Error as error:

@@ -17,20 +17,10 @@ from typing import Generic, TypeVar
 
 from unstrip.handshake import Handshake
 from unstrip.transcript import Layer, Side, Transcript, Utterance
+from unstrip.trouble import Ended, ProtocolError, TooLong
 from unstrip.tunnel import HandshakeFailed, Tunnel
-from unstrip.wire import (
-    RECEIVE,
-    SECURE_OUTCOMES,
-    Dialog,
-    Effect,
-    Ended,
-    ProtocolError,
-    Send,
-    StartTLS,
-    TooLong,
-    Upgrade,
-    Wire,
-)
+from unstrip.upgrade import SECURE_OUTCOMES, Upgrade
+from unstrip.wire import RECEIVE, Dialog, Effect, Envelope, Send, StartTLS, Wire
 
 T = TypeVar("T")
 TLS_BUDGET = 512 * 1024  # bytes a peer may send in TLS until the dialog is over (R27)
@@ -69,6 +59,7 @@ class Conversation(Generic[T]):
         self._side, self._implicit = side, implicit
         self._transcript: list[Utterance] = []
         self._hung_up, self._heard_in_tls = False, 0
+        self._envelope: Envelope | None = None
         self._broke_at: tuple[str, ...] = ()
         self._dialog = self._whole(dialog(self.wire))
         self._effects = self._run()
@@ -95,11 +86,11 @@ class Conversation(Generic[T]):
         self._heard_in_tls += 0 if self.done else len(data)
         if self._heard_in_tls > TLS_BUDGET:
             raise TooLong(f"more than {TLS_BUDGET} bytes of TLS before the dialog was over")
-        self.tunnel.hear(data)
         if self.tunnel.ready:
+            self.tunnel.hear(data)
             self._open(self.tunnel)
         else:
-            self._note(self._side.other, Layer.HANDSHAKE, data)
+            self._hear_records(self.tunnel, data)
 
     @property
     def spoken_to(self) -> bool:
@@ -145,7 +136,7 @@ class Conversation(Generic[T]):
 
     def _run(self) -> Iterator[Effect]:
         if self._implicit:
-            yield from self._start_tls(b"")
+            yield from self._start_tls(StartTLS())
         while True:
             try:
                 effect = next(self._dialog)
@@ -158,7 +149,7 @@ class Conversation(Generic[T]):
             if type(effect) is Send:
                 yield Send(self.seal(effect.data, clear=True))  # the wire confines what is clear
             elif type(effect) is StartTLS:
-                yield from self._start_tls(effect.early)
+                yield from self._start_tls(effect)
             else:
                 yield effect
 
@@ -173,12 +164,12 @@ class Conversation(Generic[T]):
             raise AssertionError("a dialog said upgraded on a clear wire, or without a handshake")
         self.result, self.done = result, True
 
-    def _start_tls(self, early: bytes) -> Iterator[Effect]:
+    def _start_tls(self, start: StartTLS) -> Iterator[Effect]:
         """Shake hands; nothing that the wire holds gets in, nothing it sends gets out."""
         tunnel = self.tunnel = self._make_tunnel()
-        if early:
-            self._note(self._side.other, Layer.HANDSHAKE, early)
-            tunnel.hear(early)
+        self._envelope = start.envelope
+        if start.early:
+            self._hear_records(tunnel, start.early)
         yield from self._shake(tunnel)
         facts = tunnel.facts()
         self.handshake = facts
@@ -202,8 +193,17 @@ class Conversation(Generic[T]):
 
     def _send_records(self, tunnel: Tunnel) -> Iterator[Effect]:
         if records := tunnel.outgoing():
-            self._note(self._side, Layer.HANDSHAKE, records)
-            yield Send(records)
+            said = records if self._envelope is None else self._envelope.wrap(records)
+            self._note(self._side, Layer.HANDSHAKE, said)
+            yield Send(said)
+
+    def _hear_records(self, tunnel: Tunnel, data: bytes) -> None:
+        self._note(self._side.other, Layer.HANDSHAKE, data)
+        if data and self._envelope is not None:
+            data = self._envelope.unwrap(data)
+            if not data:  # which TLS would take for the end
+                return
+        tunnel.hear(data)
 
     def _open(self, tunnel: Tunnel) -> None:
         if plaintext := tunnel.open():

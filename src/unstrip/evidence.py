@@ -15,7 +15,8 @@ import msgspec
 
 from unstrip.handshake import Handshake
 from unstrip.transcript import Layer, Side, Transcript, round_trips, said
-from unstrip.wire import SECURE_OUTCOMES, Manner, Trouble, Upgrade
+from unstrip.trouble import Trouble
+from unstrip.upgrade import SECURE_OUTCOMES, Manner, Upgrade
 
 T = TypeVar("T")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")  # JSON has escaped what is below the blank
@@ -106,8 +107,8 @@ class Evidence:
 
     @property
     def round_trips(self) -> int | None:
-        """Round trips until our first word inside TLS; None where there was none."""
-        return round_trips(self.transcript)
+        """Round trips until our first word inside TLS could be said; None where none could."""
+        return None if self.handshake is None else round_trips(self.transcript)
 
     @property
     def clear_sent(self) -> int:

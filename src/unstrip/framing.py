@@ -7,7 +7,8 @@ the end of its message, so whatever follows is still there for the boundary rule
 from __future__ import annotations
 
 from unstrip.escaping import excerpt
-from unstrip.wire import Dialog, ProtocolError, TooLong, Wire
+from unstrip.trouble import ProtocolError, TooLong
+from unstrip.wire import Dialog, Wire
 
 LINE_LIMIT = 8192  # bytes; RFC 5321, 4.5.3.1.5 says 512, IMAP says nothing, servers are chatty
 LINES_LIMIT = 128  # lines in one reply; no RFC bounds them
@@ -46,3 +47,16 @@ def dotted(wire: Wire, limit: int = LINES_LIMIT) -> Dialog[tuple[bytes, ...]]:
             raise TooLong(f"a list of more than {limit} lines")
         lines.append(text[1:] if text.startswith(b".") else text)
     return tuple(lines)
+
+
+def exactly(wire: Wire, count: int) -> Dialog[bytes]:
+    """Receive `count` bytes, for formats whose messages say how long they are.
+
+    A length that a peer claims is to be checked before this is called: nothing is allocated
+    here, but as many bytes are waited for.
+
+    Raises: TooLong, Ended: as `Wire.more`.
+    """
+    while wire.waiting < count:
+        yield from wire.more(count)
+    return wire.take(count)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from unstrip.certificates import WebPki
 
-_SERVER_HELLO, _SERVER_KEY_EXCHANGE = 2, 12  # RFC 8446, 4; RFC 5246, 7.4
-_KEY_SHARE = 51  # RFC 8446, 4.2
+_CLIENT_HELLO, _SERVER_HELLO, _SERVER_KEY_EXCHANGE = 1, 2, 12  # RFC 8446, 4; RFC 5246, 7.4
+_ALPN, _KEY_SHARE = 16, 51  # RFC 8446, 4.2
 _NAMED_CURVE = 3  # RFC 8422, 5.4
 _RECORD_HEADER, _MESSAGE_HEADER, _RANDOM = 5, 4, 32  # bytes
 _HANDSHAKE_RECORD = 0x16
@@ -109,18 +109,61 @@ def _handshake_fragments(records: bytes) -> Iterator[bytes]:
         start = end
 
 
+def alpn_offered(client_records: bytes) -> tuple[bytes, ...] | None:
+    """Return the application protocols that a ClientHello asks for (RFC 7301, 3.1).
+
+    Args: client_records: what the client sent from its first TLS byte on; anything at all.
+    Returns: their names, none where it does not ask; None while the ClientHello is not whole.
+    """
+    for kind, body in _messages(client_records):
+        if kind == _CLIENT_HELLO:
+            return tuple(_names(_extensions(body, _client_extensions(body)).get(_ALPN, b"")))
+        return ()
+    return None
+
+
+def _names(listed: bytes) -> Iterator[bytes]:
+    """Yield what a ProtocolNameList has (RFC 7301, 3.1)."""
+    start = 2
+    while start < len(listed):
+        end = start + 1 + listed[start]
+        yield listed[start + 1 : end]
+        start = end
+
+
 def _key_share_group(hello: bytes) -> int | None:
     """Find the group in a ServerHello (RFC 8446, 4.1.3), among its extensions.
 
     They stand after version, random, session id, suite and compression.
     """
     session = 2 + _RANDOM
-    extensions = session + 1 + (hello[session] if len(hello) > session else 0) + 2 + 1
-    start = extensions + 2
+    start = session + 1 + _byte(hello, session) + 2 + 1
+    share = _extensions(hello, start).get(_KEY_SHARE, b"")
+    return int.from_bytes(share[:2], "big") if len(share) >= 2 else None
+
+
+def _client_extensions(hello: bytes) -> int:
+    """Return where a ClientHello's extensions begin (RFC 8446, 4.1.2).
+
+    They stand after version, random, session id, suites and compression methods.
+    """
+    session = 2 + _RANDOM
+    suites = session + 1 + _byte(hello, session)
+    methods = suites + 2 + int.from_bytes(hello[suites : suites + 2], "big")
+    return methods + 1 + _byte(hello, methods)
+
+
+def _extensions(hello: bytes, start: int) -> dict[int, bytes]:
+    """Return the extensions that begin here, behind their length, by type; the first one counts."""
+    found: dict[int, bytes] = {}
+    start += 2
     while start + 4 <= len(hello):
         kind = int.from_bytes(hello[start : start + 2], "big")
         size = int.from_bytes(hello[start + 2 : start + 4], "big")
-        if kind == _KEY_SHARE and start + 6 <= len(hello):
-            return int.from_bytes(hello[start + 4 : start + 6], "big")
+        found.setdefault(kind, hello[start + 4 : start + 4 + size])
         start += 4 + size
-    return None
+    return found
+
+
+def _byte(data: bytes, place: int) -> int:
+    return data[place] if place < len(data) else 0

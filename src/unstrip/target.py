@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from unstrip.escaping import printable
 from unstrip.evidence import Endpoint
 from unstrip.hostname import BadHostName, host_name
-from unstrip.protocols import REGISTRY, SCHEMES
+from unstrip.protocols import REGISTRY, SCHEMES, Protocol
 
 _LAST_PORT = 65535
 
@@ -72,9 +73,37 @@ def _unknown(text: str, scheme: str) -> BadTarget:
 
 
 def implicit_twin(endpoint: Endpoint, port: int | None = None) -> Endpoint | None:
-    """Return the same host's port with implicit TLS, None where the protocol has none."""
-    ports = tuple(REGISTRY[endpoint.protocol].IMPLICIT_PORTS.values())
+    """Return the same host's port with implicit TLS, None where the protocol has none.
+
+    Where a protocol has one port for both (PostgreSQL 17, TDS 8, IPP), it is the endpoint's own.
+    """
+    protocol = REGISTRY[endpoint.protocol]
+    ports = tuple(protocol.IMPLICIT_PORTS.values())
     if endpoint.implicit or not (port or ports):
         return None
-    name = endpoint.server_name
-    return Endpoint(endpoint.host, port or ports[0], endpoint.protocol, True, name)  # noqa: FBT003
+    if port is None:
+        shared = endpoint.port in ports or ports[0] in protocol.PORTS.values()
+        port = endpoint.port if shared else ports[0]
+    return replace(endpoint, port=port, implicit=True)
+
+
+def in_band_twin(endpoint: Endpoint, port: int | None = None) -> Endpoint | None:
+    """Return the same host's port that upgrades in-band, None where that is the endpoint itself.
+
+    It is the port of the scheme with the like name, so that mail is submitted to 587 if it was
+    to 465 (RFC 8314, 3.3); or the endpoint's own, as for `implicit_twin`.
+    """
+    if not endpoint.implicit:
+        return None
+    if port is None:
+        port = _like_named(endpoint.port, REGISTRY[endpoint.protocol])
+    return replace(endpoint, port=port, implicit=False)
+
+
+def _like_named(port: int, protocol: Protocol) -> int:
+    ports, implicit = protocol.PORTS, protocol.IMPLICIT_PORTS
+    usual, *_ = ports.values()
+    if port in ports.values() or usual in implicit.values():
+        return port
+    named = [scheme.removesuffix("s") for scheme, its in implicit.items() if its == port]
+    return next((ports[name] for name in reversed(named) if name in ports), usual)

@@ -55,15 +55,14 @@ def said(transcript: Iterable[Utterance], speaker: Side, layer: Layer) -> bytes:
     return b"".join(u.data for u in transcript if u.speaker is speaker and u.layer is layer)
 
 
-def round_trips(transcript: Iterable[Utterance]) -> int | None:
+def round_trips(transcript: Iterable[Utterance]) -> int:
     """Count the round trips until the client could say its first word inside TLS.
 
     TCP's own is counted, and one for every time the client had to wait for the server; what
-    a server says in several segments is one wait.
-
-    Returns: the count, or None where the client never spoke inside TLS.
+    a server says in several segments is one wait. Where the client never spoke inside TLS, it
+    could have as soon as TLS stood.
     """
-    count, waited = 1, False
+    count, waited, stood = 1, False, 0
     for utterance in transcript:
         if utterance.speaker is Side.CLIENT:
             if utterance.layer is Layer.SECURE:
@@ -71,4 +70,6 @@ def round_trips(transcript: Iterable[Utterance]) -> int | None:
             waited = False
         elif not waited:
             count, waited = count + 1, True
-    return None
+        if utterance.layer is not Layer.SECURE:
+            stood = count
+    return stood

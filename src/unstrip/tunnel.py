@@ -12,11 +12,13 @@ from contextlib import suppress
 from typing import Any
 
 from unstrip.escaping import excerpt
-from unstrip.handshake import Handshake, has_forward_secrecy, key_exchange_group
-from unstrip.wire import ProtocolError, Trouble
+from unstrip.handshake import Handshake, alpn_offered, has_forward_secrecy, key_exchange_group
+from unstrip.trouble import ProtocolError, Trouble
 
 _READ = 65536  # bytes taken out of the engine at a time
 _FLIGHT = 16384  # bytes of the peer's first flight kept to read the group from
+_RECORDS = (b"\x15\x03", b"\x16\x03")  # RFC 8446, 5.1: an alert, a handshake; the version's 3
+_NO_APPLICATION_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"  # RFC 7301, 3.2: a fatal alert
 _DER = 2  # _ssl.ENCODING_DER
 _GONE = "nothing more can be sent inside TLS"
 
@@ -155,9 +157,43 @@ class Tunnel:
         return words_for(reason, self._first_flight())
 
 
+class ServerTunnel(Tunnel):
+    """The server's end, which refuses a client that wants to speak something else.
+
+    A connection that somebody led to the wrong port, whose certificate is the right one all the
+    same, ends before a word is said (RFC 7301, 3.2; ALPACA; R26).
+
+    Args:
+        context: how to speak TLS.
+        alpn: our protocol's name; None takes any client.
+    """
+
+    def __init__(self, context: ssl.SSLContext, alpn: str | None = None) -> None:
+        super().__init__(context, None, server_side=True)
+        self._alpn = alpn
+        self._alert = b""
+
+    def shake(self) -> bool:
+        """Go on with the handshake, as soon as it is known what the client wants to speak.
+
+        Raises: HandshakeFailed: as `Tunnel.shake`; it asks for other protocols alone.
+        """
+        offered = alpn_offered(self._first_flight())
+        if offered and self._alpn is not None and self._alpn.encode() not in offered:
+            self._alert = _NO_APPLICATION_PROTOCOL
+            wanted = excerpt(b", ".join(offered))
+            words = f"TLS failed: the client wants to speak {wanted}, not {self._alpn}"
+            raise HandshakeFailed("NO_APPLICATION_PROTOCOL", words)
+        return super().shake()
+
+    def outgoing(self) -> bytes:
+        """Return what is to be sent to the peer now."""
+        return self._alert or super().outgoing()
+
+
 def words_for(reason: str, flight: bytes) -> str:
     """Return a sentence on why TLS failed; what the peer said, if that is no TLS, is in it."""
-    if flight and flight[0] not in (0x15, 0x16):  # RFC 8446, 5.1: alert, handshake
+    if not any(begins.startswith(flight[:2]) for begins in _RECORDS):
         return f"TLS failed: {reason}; the peer said {excerpt(flight)}"
     return f"TLS failed: {reason}"
 

@@ -16,78 +16,19 @@ a dialog that breaks them is a programming mistake, an `AssertionError`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
-from enum import Enum
 from re import Pattern
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from unstrip.escaping import excerpt
+from unstrip.trouble import Ended, Injected, TooLong, Unsolicited
+from unstrip.upgrade import CANARY, Manner, Upgrade
 
 T = TypeVar("T")
 
 CLEAR_BUDGET = 64 * 1024  # bytes a peer may say before TLS; no RFC bounds it, so we do
 TLS_HANDSHAKE_RECORD = 0x16  # RFC 8446, 5.1: ContentType handshake
-
-
-class Trouble(Enum):
-    """Why an attempt broke off: the kinds of failure that evidence distinguishes."""
-
-    UNRESOLVED = "unresolved"  # the name has no address
-    UNREACHABLE = "unreachable"  # no connection
-    DEADLINE = "deadline"  # the time allowed ran out
-    RESET = "reset"  # the connection was torn down
-    ENDED = "ended"  # the peer hung up in mid-sentence
-    TOO_LONG = "too long"  # more than any honest peer says
-    BROKEN = "broken"  # not the protocol
-    INJECTED = "injected"  # plaintext waited where TLS was to start
-    UNSOLICITED = "unsolicited"  # an answer nobody had asked for
-    SPOOFED = "spoofed"  # a state that cannot be, before TLS
-    TLS = "tls"  # the handshake or a record failed
-    UNMET = "unmet"  # our own requirement was not met
-
-
-class ProtocolError(Exception):
-    """The peer broke its protocol's rules; the message shows the bytes, cut and escaped."""
-
-    trouble: ClassVar[Trouble] = Trouble.BROKEN
-
-
-class TooLong(ProtocolError):
-    """The peer said more, without finishing, than any honest peer would."""
-
-    trouble = Trouble.TOO_LONG
-
-
-class Ended(ProtocolError):
-    """The peer hung up in mid-sentence."""
-
-    trouble = Trouble.ENDED
-
-
-class Injected(ProtocolError):
-    """Plaintext was already waiting when TLS was to start (CVE-2011-0411 and its kin).
-
-    Attributes: residue: those bytes, whole: they are evidence, and never reach TLS or a parser.
-    """
-
-    trouble = Trouble.INJECTED
-
-    def __init__(self, residue: bytes) -> None:
-        super().__init__(f"plaintext waited where TLS was to start: {excerpt(residue)}")
-        self.residue = residue
-
-
-class Unsolicited(ProtocolError):
-    """The peer answered what nobody had asked: a spliced or scripted conversation."""
-
-    trouble = Trouble.UNSOLICITED
-
-
-class Spoofed(ProtocolError):
-    """The peer claims a state that cannot be before TLS, such as IMAP's PREAUTH."""
-
-    trouble = Trouble.SPOOFED
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,109 +56,40 @@ class Settle:
     seconds: float | None = None
 
 
+class Envelope(Protocol):
+    """What a protocol wraps TLS's handshake in; what follows the handshake is bare (TDS).
+
+    Attributes: opens: the byte that the peer's first envelope begins with.
+    """
+
+    opens: int
+
+    def wrap(self, records: bytes) -> bytes:
+        """Return TLS records as they are to be sent."""
+
+    def unwrap(self, heard: bytes) -> bytes:
+        """Return the TLS records in what was heard, and keep what is not whole yet.
+
+        Raises: ProtocolError: it is no envelope.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class StartTLS:
     """Every byte after this one is inside TLS.
 
-    Attributes: early: bytes of a hasty client's ClientHello, which belong to TLS.
+    Attributes:
+        early: bytes of a hasty client's ClientHello, which belong to TLS.
+        envelope: what the handshake is wrapped in, where it is.
     """
 
     early: bytes = b""
+    envelope: Envelope | None = None
 
 
 Effect: TypeAlias = Send | Receive | Settle | StartTLS
 Dialog: TypeAlias = Generator[Effect, None, T]
 
-
-class Outcome(Enum):
-    """How a dialog ended."""
-
-    UPGRADED = "upgraded"
-    IMPLICIT = "implicit"  # TLS from the first byte: there was nothing to upgrade
-    NOT_OFFERED = "not offered"  # and, not insisting, we did not ask
-    NOT_ASKED = "not asked"  # we are the server and the client never tried, or a probe did not
-    REFUSED = "refused"  # asked, and told no
-    BUSY = "busy"  # come back later: 421, too many connections, over quota
-    UNAVAILABLE = "unavailable"  # no service at all: the greeting was a refusal
-    BROKEN_OFF = "broken off"  # no ending: the rules were broken, or the connection was
-
-
-SECURE_OUTCOMES = frozenset({Outcome.UPGRADED, Outcome.IMPLICIT})
-
-
-@dataclass(frozen=True, slots=True)
-class Upgrade:
-    """How the protocol's dialog ended, in its own words.
-
-    Attributes:
-        outcome: the ending.
-        advertised: the offer was there, before TLS, in words that mean it.
-        greeting: the greeting's text, as said.
-        greeted: capabilities that came with the greeting (IMAP).
-        offered: capabilities listed before TLS, in their order, where a middlebox can edit them.
-        unlisted: the refusal, if the question for capabilities was refused.
-        said: the last answer to the upgrade request, as said, wherever it was not the go-ahead.
-        inside: capabilities listed inside TLS, where no middlebox can edit them.
-    """
-
-    outcome: Outcome
-    advertised: bool = False
-    greeting: str = ""
-    greeted: tuple[str, ...] = ()
-    offered: tuple[str, ...] = ()
-    unlisted: str = ""
-    said: str = ""
-    inside: tuple[str, ...] = ()
-
-
-def lists(lines: Iterable[str], keyword: str) -> bool:
-    """Tell whether a list of capabilities has `keyword`, in any case of ASCII's letters alone.
-
-    Unicode has other letters that become these in upper case, and a server has none of them.
-    """
-    return any(line.isascii() and line.upper() == keyword for line in lines)
-
-
-class Manner(Enum):
-    """How the client side asks for the upgrade: plainly, or as a probe does."""
-
-    PLAIN = "plain"
-    LOWER_CASE = "lower case"  # verbs are case-insensitive: only a filter minds
-    SPLIT = "split"  # two segments: only a per-segment matcher minds
-    CANARY = "canary"  # an unknown verb in place of the request: who echoes what?
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """What the client side is told.
-
-    Attributes:
-        helo: the name to give where the protocol wants one; neutral by default (T-13).
-        insist: ask for TLS even if it is not offered (R3), since offers are not authenticated.
-        manner: how to spell the request.
-        tag: a prefix for command tags that nobody else can guess (F-01).
-    """
-
-    helo: str = "localhost"
-    insist: bool = False
-    manner: Manner = Manner.PLAIN
-    tag: str = "u"
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What the server side is told.
-
-    Attributes:
-        name: how the server calls itself.
-        offer: whether it offers TLS, and grants it, at all.
-    """
-
-    name: str = "localhost"
-    offer: bool = True
-
-
-CANARY = "QSTARTTLSQ"  # no server knows it; a box that rewrites unknown verbs does
 _SPLIT_AT = 3  # bytes in the first segment: inside the verb of every protocol
 _SPLIT_GAP = 0.03  # seconds, so that the halves cannot share a segment
 
@@ -260,20 +132,33 @@ class Wire:
         self.send(text.encode() + b"\r\n")
 
     def command(self, text: str) -> None:
-        """Queue a client's command: it may only follow a peer who has finished speaking.
+        """Queue a client's command: a line, as `ask`."""
+        self.ask(text.encode() + b"\r\n")
+
+    def ask(self, data: bytes) -> None:
+        """Queue what asks for an answer: it may only follow a peer who has finished speaking.
 
         Raises: Unsolicited: the peer had already answered before it was asked.
         """
         if self._inbox:
             raise Unsolicited(f"said before it was asked: {excerpt(self._inbox)}")
-        self.send_line(text)
+        self.send(data)
 
-    def request(self, verb: str, manner: Manner, tag: str = "") -> Dialog[None]:
+    def request(
+        self, verb: str, manner: Manner, tag: str = "", ending: str = "\r\n"
+    ) -> Dialog[None]:
         """Send the upgrade request, spelt as `manner` says; `tag` is IMAP's, with its blank."""
         spelt = {Manner.LOWER_CASE: verb.lower(), Manner.CANARY: CANARY}.get(manner, verb)
-        self.command(tag + spelt)
+        yield from self.petition(f"{tag}{spelt}{ending}".encode(), manner, len(tag))
+
+    def petition(self, data: bytes, manner: Manner, before: int = 0) -> Dialog[None]:
+        """Send the upgrade request as these bytes; in two segments, if `manner` is to split it.
+
+        Args: before: bytes in front of the verb, which the cut goes through.
+        """
+        self.ask(data)
         if manner is Manner.SPLIT:
-            whole, cut = bytes(self._outbox), len(tag) + _SPLIT_AT
+            whole, cut = bytes(self._outbox), before + _SPLIT_AT
             self._outbox.clear()
             yield Send(whole[:cut])
             yield Settle(_SPLIT_GAP)
@@ -282,10 +167,15 @@ class Wire:
             self._outbox += whole[cut:]
         yield from self.flush()
 
-    def start_tls(self, *, server_first: bool = False) -> Dialog[None]:
+    def start_tls(
+        self, *, server_first: bool = False, envelope: Envelope | None = None
+    ) -> Dialog[None]:
         """Turn the client's side secure: the one place where it happens.
 
-        Args: server_first: the protocol lets the server speak first inside TLS (ManageSieve).
+        Args:
+            server_first: the protocol lets the server speak first inside TLS (ManageSieve).
+            envelope: what the handshake is wrapped in, where it is (TDS).
+
         Raises:
             Injected: a byte, of a partial line even, waited behind the go-ahead.
             Unsolicited: the peer spoke inside TLS before our first command.
@@ -293,7 +183,7 @@ class Wire:
         yield from self.flush()
         if self._inbox:  # RFC 3207, 4.2: no await stands between this look and the switch
             raise Injected(self.take(len(self._inbox)))
-        yield StartTLS()
+        yield StartTLS(envelope=envelope)
         self.secure = True
         if server_first:
             return
@@ -301,7 +191,9 @@ class Wire:
         if self._inbox:
             raise Unsolicited(f"said inside TLS before our first command: {excerpt(self._inbox)}")
 
-    def accept_tls(self, go_ahead: bytes, refusal: bytes) -> Dialog[None]:
+    def accept_tls(
+        self, go_ahead: bytes, refusal: bytes, envelope: Envelope | None = None
+    ) -> Dialog[None]:
         """Turn the server's side secure.
 
         A ClientHello that came with the request belongs to TLS; anything else that did is
@@ -310,18 +202,20 @@ class Wire:
         Args:
             go_ahead: the reply that permits the ClientHello, the last bytes in clear.
             refusal: the reply to a client, or to whoever sits before it, that did not wait.
+            envelope: what the handshake is wrapped in, where it is (TDS).
         Raises: Injected: plaintext had come behind the request.
         """
-        if self._inbox and self._inbox[0] != TLS_HANDSHAKE_RECORD:
+        opens = TLS_HANDSHAKE_RECORD if envelope is None else envelope.opens
+        if self._inbox and self._inbox[0] != opens:
             self.send(refusal)
             yield from self.flush()
             raise Injected(self.take(len(self._inbox)))
         self.send(go_ahead)
         yield from self.flush()
         early = self.take(len(self._inbox))
-        if early and early[0] != TLS_HANDSHAKE_RECORD:  # a driver may hear while it sends
+        if early and early[0] != opens:  # a driver may hear while it sends
             raise Injected(early)
-        yield StartTLS(early)
+        yield StartTLS(early, envelope)
         self.secure = True
 
     # For framing

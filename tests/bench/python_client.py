@@ -31,7 +31,8 @@ from unstrip.io.asyncio import Exchange, attend
 from unstrip.io.session import Terms, Unmet
 from unstrip.io.trust import anchors
 from unstrip.protocols import smtp
-from unstrip.wire import SECURE_OUTCOMES, Asking, Dialog, Upgrade, Wire
+from unstrip.upgrade import SECURE_OUTCOMES, Asking, Upgrade
+from unstrip.wire import Dialog, Wire
 
 Dialogue = Callable[[], Awaitable[bool]]
 

@@ -39,8 +39,8 @@ from unstrip.io.trust import anchors
 from unstrip.policy import Decision, Level
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side, said
+from unstrip.upgrade import Asking, Outcome
 from unstrip.verdict import Code, Exposure, Reach, Standing, judge
-from unstrip.wire import Asking, Outcome
 
 VERIFY = Decision(Level.AUTHENTICATED)
 SAFE = Exposure(Reach.SAFE, Reach.SAFE, Reach.SAFE)
@@ -89,13 +89,6 @@ every_door = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 both_drivers = pytest.mark.parametrize(
     "attend", [blocking.attend, attend_asyncio], ids=["blocking", "asyncio"]
 )
-
-
-@pytest.fixture(autouse=True)
-def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No history and no table of whoever runs the tests."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 def attended(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import struct
@@ -24,8 +25,9 @@ from unstrip.io.clock import Clock
 from unstrip.io.session import Terms
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Side
-from unstrip.tunnel import HandshakeFailed
-from unstrip.wire import ProtocolError
+from unstrip.trouble import ProtocolError
+from unstrip.tunnel import HandshakeFailed, Tunnel
+from unstrip.wire import Envelope
 
 PATIENCE = 10.0  # seconds after which a test is stuck
 
@@ -36,6 +38,10 @@ class Peer:
 
     sock: socket.socket
     heard: bytearray = field(default_factory=bytearray)  # in clear
+
+    @property
+    def secured(self) -> bool:
+        return not isinstance(self.sock, socket.socket) or isinstance(self.sock, ssl.SSLSocket)
 
     def say(self, *parts: bytes, gap: float = 0.0) -> None:
         """Send these, each as a segment."""
@@ -48,23 +54,38 @@ class Peer:
         line = bytearray()
         while not line.endswith(b"\n") and (byte := self.sock.recv(1)):
             line += byte
-            if not isinstance(self.sock, ssl.SSLSocket):
+            if not self.secured:
                 self.heard += byte
         return bytes(line)
 
-    def hello(self) -> None:
+    def message(self, pattern: re.Pattern[bytes]) -> bytes:
+        """Hear what the client says in clear until the pattern matches it whole."""
+        said = b""
+        while not pattern.fullmatch(said) and (byte := self.sock.recv(1)):
+            said += byte
+        self.heard += said
+        return said
+
+    def hello(self, envelope: Envelope | None = None) -> None:
         """Hear the client's ClientHello, and leave it at that."""
-        header = self._exactly(5)
-        self._exactly(int.from_bytes(header[3:], "big"))
+        record = b""
+        while len(record) < 5 + int.from_bytes(record[3:5], "big"):
+            if not (heard := self.sock.recv(65536)):
+                return
+            record += envelope.unwrap(heard) if envelope else heard
 
     def wait(self) -> None:
         """Say nothing until the client hangs up."""
         while data := self.sock.recv(65536):
-            if not isinstance(self.sock, ssl.SSLSocket):
+            if not self.secured:
                 self.heard += data
 
-    def secure(self, context: ssl.SSLContext) -> None:
-        self.sock = context.wrap_socket(self.sock, server_side=True)
+    def secure(self, context: ssl.SSLContext, envelope: Envelope | None = None) -> None:
+        """Shake hands."""
+        if envelope is None:
+            self.sock = context.wrap_socket(self.sock, server_side=True)
+        else:
+            self.sock = Enveloped(self.sock, context, envelope)
 
     def hang_up(self) -> None:
         """End the connection, without a close_notify if there is TLS."""
@@ -76,11 +97,24 @@ class Peer:
         bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         bare.close()
 
-    def _exactly(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count and (more := self.sock.recv(count - len(data))):
-            data += more
-        return data
+
+class Enveloped:
+    """A socket inside TLS whose handshake was wrapped in envelopes, for scripts that only talk."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, envelope: Envelope) -> None:
+        self._sock, self._tunnel = sock, Tunnel(context, None, server_side=True)
+        while not self._tunnel.ready:
+            self._tunnel.shake()
+            if records := self._tunnel.outgoing():
+                sock.sendall(envelope.wrap(records))
+            elif records := envelope.unwrap(sock.recv(65536)):
+                self._tunnel.hear(records)
+
+    def sendall(self, data: bytes) -> None:
+        self._sock.sendall(self._tunnel.seal(data))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._sock, name)
 
 
 Script = Callable[[Peer], object]
@@ -152,7 +186,9 @@ def serving(script: Script, host: str = "127.0.0.1") -> Iterator[Server]:
 
 def honest(pki: Pki, name: str, peer: Peer, *, implicit: bool = False) -> None:
     """Our own server, driven by our own driver."""
-    talk = Conversation(REGISTRY[name].server, pki.server_end, side=Side.SERVER, implicit=implicit)
+    protocol = REGISTRY[name]
+    server_end = partial(pki.server_end, legacy=protocol.LEGACY and not implicit)
+    talk = Conversation(protocol.server, server_end, side=Side.SERVER, implicit=implicit)
     blocking.converse(talk, peer.sock, Clock(PATIENCE))
 
 

@@ -17,8 +17,9 @@ from tests.io.hostile import PATIENCE, serving
 from unstrip.evidence import Endpoint
 from unstrip.io.asyncio import BACKLOG, attend, dial, run
 from unstrip.io.session import Session, Terms
+from unstrip.trouble import Trouble
 from unstrip.tunnel import HandshakeFailed
-from unstrip.wire import Outcome, Trouble
+from unstrip.upgrade import Outcome
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 each_loop = pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)

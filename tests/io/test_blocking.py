@@ -17,7 +17,8 @@ from unstrip.framing import line
 from unstrip.io.blocking import converse, dial
 from unstrip.io.clock import Clock, DeadlinePassed
 from unstrip.io.session import Session, Terms
-from unstrip.wire import Ended, Settle, Unsolicited
+from unstrip.trouble import Ended, Unsolicited
+from unstrip.wire import Settle
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from unstrip.io.check import Checked, Plan, check, decision_for
 from unstrip.io.session import Terms
 from unstrip.io.store import History, StoreError
 from unstrip.policy import Level, Policy, local
+from unstrip.upgrade import Asking, Manner, Outcome
 from unstrip.verdict import Code, Standing
-from unstrip.wire import Asking, Manner, Outcome
 
 MAY, VERIFY = Policy("default", Level.MAY), Policy("default", Level.AUTHENTICATED)
 

@@ -2,38 +2,81 @@
 
 from __future__ import annotations
 
-import re
+import secrets
 import socket
 import threading
 import time
-from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from tests.conftest import SERVER
 from tests.io.hostile import each_driver, honest, serving, visit
+from tests.protocols.each import ALL, each_probing_manner, each_protocol, each_way, each_with
+from tests.protocols.specimen import only_permitted, say
+from tests.protocols.specimens import SPECIMENS
 from unstrip.certificates import Fault
 from unstrip.evidence import Endpoint
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side, said
-from unstrip.wire import Asking, Manner, Outcome, Trouble
-
-ALL = sorted(REGISTRY)
-STEPS = {  # what each server says before the upgrade, one after the other, and its go-ahead
-    "smtp": [b"220 mx ESMTP\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"220 go\r\n"],
-    "imap": [b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1 STARTTLS\r\n%s OK\r\n", b"%s OK go\r\n"],
-    "pop3": [b"+OK ready\r\n", b"+OK\r\nSTLS\r\n.\r\n", b"+OK go\r\n"],
-}
-FIRST = {"smtp": b"220-mx\r\n", "imap": b"* CAPABILITY X\r\n", "pop3": b"TOP\r\n"}
-INSIDE = {"smtp": b"220 mx\r\n", "imap": b"* OK ready\r\n", "pop3": b"+OK ready\r\n"}
+from unstrip.trouble import Trouble
+from unstrip.upgrade import Asking, Manner, Outcome
+from unstrip.wire import Wire
 
 
-def lead(peer, name, steps=3):
+def each_step(*, last):
+    """Every protocol, and how many steps of its server are taken: all of them too, if `last`."""
+    steps = [(n, s) for n in ALL for s in range(len(SPECIMENS[n].steps) + last)]
+    return pytest.mark.parametrize(("name", "steps"), steps)
+
+
+def lead(peer, name, steps=None):
     """Say the first steps of an honest server, each after the client has asked for it."""
-    for number, step in enumerate(STEPS[name][:steps]):
-        tag = peer.line().partition(b" ")[0] if number else b""
-        peer.say(step.replace(b"%s", tag))
+    tell(peer, name, SPECIMENS[name].steps[:steps])
+
+
+def tell(peer, name, steps):
+    """Say these steps; return what the client said before the last."""
+    heard = b""
+    for number, step in enumerate(steps):
+        heard = peer.message(REGISTRY[name].IN_CLEAR) if number else b""
+        peer.say(say(step, heard))
+    return heard
+
+
+def listen(peer, name, steps):
+    """Hear what the client says to the last step."""
+    if 0 < steps < len(SPECIMENS[name].steps):
+        peer.message(REGISTRY[name].IN_CLEAR)
+    if goes_ahead(name, steps):
+        peer.hello(envelope(name))
+
+
+def goes_ahead(name, steps):
+    """Tell whether so many steps are all that a client waits for before it speaks TLS."""
+    return not any(SPECIMENS[name].steps[steps:])
+
+
+def secure(pki, peer, name):
+    context = pki.legacy if REGISTRY[name].LEGACY else pki.server
+    peer.secure(context, envelope(name))
+
+
+def hear_inside(peer, name):
+    """Hear the client's first word, where it is the client's turn."""
+    if not SPECIMENS[name].server_first:
+        peer.sock.recv(65536)
+
+
+def envelope(name):
+    make = SPECIMENS[name].envelope
+    return make and make()
+
+
+def farewell(name):
+    """What our client takes its leave with."""
+    effects = REGISTRY[name].farewell(Wire())
+    return b"".join(effect.data for effect in effects)
 
 
 def check(evidence, server, trouble, name="smtp"):
@@ -46,11 +89,15 @@ def check(evidence, server, trouble, name="smtp"):
     assert words.isprintable()
     assert len(words) < 400
     assert not evidence.secured
-    clear = b"".join(heard.partition(b"\x16\x03\x01")[0] for heard in server.heard)
-    for line in clear.splitlines(keepends=True):
-        assert REGISTRY[name].IN_CLEAR.fullmatch(line)
-    for line in said(evidence.transcript, Side.CLIENT, Layer.CLEAR).splitlines(keepends=True):
-        assert REGISTRY[name].IN_CLEAR.fullmatch(line)
+    for heard in (*server.heard, said(evidence.transcript, Side.CLIENT, Layer.CLEAR)):
+        assert only_permitted(name, in_clear(name, heard)), heard
+
+
+def in_clear(name, heard):
+    """What was heard before the ClientHello, and before the envelope that it is in."""
+    clear, hello, _ = heard.partition(b"\x16\x03\x01")
+    front = envelope(name).wrap(b"-")[:-1] if hello and envelope(name) else b""
+    return clear[: len(clear) - len(front)]
 
 
 # All is well
@@ -58,8 +105,7 @@ def check(evidence, server, trouble, name="smtp"):
 
 @each_driver
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-@pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
-@pytest.mark.parametrize("name", ALL)
+@each_way
 def test_an_honest_server_is_secured(pki, attend, name, implicit, host):
     with serving(partial(honest, pki, name, implicit=implicit), host) as server:
         evidence = visit(attend, server, name, implicit=implicit, roots=pki.roots)
@@ -68,16 +114,14 @@ def test_an_honest_server_is_secured(pki, attend, name, implicit, host):
     assert evidence.address == host
     assert evidence.handshake.webpki.valid
     assert evidence.handshake.server_name == SERVER
-    assert evidence.round_trips == (3 if implicit else 5)
+    assert evidence.round_trips == SPECIMENS[name].round_trips[implicit]
     assert 0 < evidence.connected < 5
     assert evidence.clear_sent == 0 if implicit else evidence.clear_sent > 0
-    farewell = said(evidence.transcript, Side.CLIENT, Layer.SECURE).splitlines()[-1]
-    assert farewell in (b"QUIT", b"u0 LOGOUT")
+    assert said(evidence.transcript, Side.CLIENT, Layer.SECURE).endswith(farewell(name))
 
 
-@pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
-def test_all_drivers_agree_on_the_evidence(pki, name, implicit):
+@each_way
+def test_all_drivers_agree_on_the_evidence(pki, same_tags, name, implicit):
     with serving(partial(honest, pki, name, implicit=implicit)) as server:
         seen = [
             essence(visit(attend, server, name, implicit=implicit, roots=pki.roots))
@@ -86,8 +130,8 @@ def test_all_drivers_agree_on_the_evidence(pki, name, implicit):
     assert seen[0] == seen[1] == seen[2]
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_all_drivers_agree_on_evidence_of_an_injection(pki, name):
+@each_with("go_ahead")
+def test_all_drivers_agree_on_evidence_of_an_injection(pki, same_tags, name):
     with serving(partial(inject, name)) as server:
         seen = [essence(visit(attend, server, name, roots=pki.roots)) for attend in all_drivers()]
     assert seen[0] == seen[1] == seen[2]
@@ -97,18 +141,24 @@ def all_drivers():
     return each_driver.args[1]
 
 
+@pytest.fixture
+def same_tags(monkeypatch):
+    """Let every visit use the same tags and ids."""
+    monkeypatch.setattr(secrets, "token_hex", lambda count: "5e" * count)
+
+
 def essence(evidence):
-    """Evidence without what differs from visit to visit: times, segments, tags, keys."""
+    """Evidence without what differs from visit to visit: times, segments, keys."""
     words = {
-        (speaker, layer): re.sub(
-            rb"\b[0-9a-f]{8}([123]) ", rb"tag\1 ", said(evidence.transcript, speaker, layer)
-        )
+        (speaker, layer): said(evidence.transcript, speaker, layer)
         for speaker in Side
         for layer in (Layer.CLEAR, Layer.SECURE)
     }
     words[Side.SERVER, Layer.SECURE] = b""  # the last answer may not be waited for
-    handshake = evidence.handshake and replace(evidence.handshake)
-    return words, handshake, evidence.upgrade, evidence.failure, evidence.where, evidence.residue
+    return (
+        *(words, evidence.handshake, evidence.upgrade),
+        *(evidence.failure, evidence.where, evidence.residue),
+    )
 
 
 @each_driver
@@ -186,18 +236,17 @@ def answer_with(monkeypatch, *addresses):
 
 
 @each_driver
-@pytest.mark.parametrize("steps", [0, 1, 2])
-@pytest.mark.parametrize("name", ALL)
+@each_step(last=False)
 def test_a_server_that_falls_silent_meets_the_deadline(pki, attend, name, steps):
     def script(peer):
         lead(peer, name, steps)
         peer.wait()
 
     with serving(script) as server:
-        evidence = visit(attend, server, name, timeout=0.2, roots=pki.roots)
+        evidence = visit(attend, server, name, timeout=0.1, roots=pki.roots)
         check(evidence, server, Trouble.DEADLINE, name)
     assert evidence.where.startswith("client > ")
-    assert "0.2 seconds" in evidence.failure.words
+    assert "0.1 seconds" in evidence.failure.words
 
 
 @each_driver
@@ -275,15 +324,13 @@ def test_a_banner_of_ten_megabytes_is_too_long(pki, attend):
 
 
 @each_driver
-@pytest.mark.parametrize("name", ALL)
-def test_a_reply_of_endless_lines_is_too_long(pki, attend, name):
+@each_with("endless_lines")
+def test_an_answer_of_endless_parts_is_too_long(pki, attend, name):
     def script(peer):
-        lead(peer, name, 0 if name == "smtp" else 1)
-        if name != "smtp":
-            peer.line()
-        peer.say(b"+OK\r\n" if name == "pop3" else b"")
+        heard = tell(peer, name, SPECIMENS[name].opening)
+        parts = say(SPECIMENS[name].endless_lines, heard) * 50
         while True:
-            peer.say(FIRST[name] * 50)
+            peer.say(parts)
 
     with serving(script) as server:
         evidence = visit(attend, server, name, roots=pki.roots)
@@ -316,27 +363,26 @@ def test_terminal_escapes_in_a_good_greeting_are_kept_as_said(pki, attend):
 
 
 @each_driver
-@pytest.mark.parametrize("steps", [0, 1, 2, 3])
-@pytest.mark.parametrize("name", ALL)
+@each_step(last=True)
 def test_a_server_that_hangs_up_at_any_step_has_a_name_for_it(pki, attend, name, steps):
     def script(peer):
         lead(peer, name, steps)
-        peer.hello() if steps == 3 else steps and peer.line()
+        listen(peer, name, steps)
         peer.hang_up()
 
     with serving(script) as server:
         evidence = visit(attend, server, name, roots=pki.roots)
-        check(evidence, server, Trouble.TLS if steps == 3 else Trouble.ENDED, name)
-    assert steps < 2 or evidence.upgrade.outcome is Outcome.BROKEN_OFF
+        check(evidence, server, Trouble.TLS if goes_ahead(name, steps) else Trouble.ENDED, name)
+    granted = goes_ahead(name, steps)
+    assert not granted or evidence.upgrade.outcome is Outcome.BROKEN_OFF
 
 
 @each_driver
-@pytest.mark.parametrize("steps", [0, 1, 2, 3])
-@pytest.mark.parametrize("name", ALL)
+@each_step(last=True)
 def test_a_server_that_tears_the_connection_down_has_reset_it(pki, attend, name, steps):
     def script(peer):
         lead(peer, name, steps)
-        peer.hello() if steps == 3 else steps and peer.line()
+        listen(peer, name, steps)
         time.sleep(0.02)
         peer.reset()
 
@@ -346,11 +392,11 @@ def test_a_server_that_tears_the_connection_down_has_reset_it(pki, attend, name,
 
 
 @each_driver
-@pytest.mark.parametrize("name", ALL)
+@each_with("learns_inside")
 def test_a_server_that_hangs_up_inside_tls_has_ended(pki, attend, name):
     def script(peer):
         lead(peer, name)
-        peer.secure(pki.server)
+        secure(pki, peer, name)
         peer.hang_up()
 
     with serving(script) as server:
@@ -359,12 +405,12 @@ def test_a_server_that_hangs_up_inside_tls_has_ended(pki, attend, name):
 
 
 @each_driver
-@pytest.mark.parametrize("name", ALL)
+@each_with("learns_inside")
 def test_a_server_that_closes_tls_in_order_has_ended(pki, attend, name):
     def script(peer):
         lead(peer, name)
-        peer.secure(pki.server)
-        peer.line()
+        secure(pki, peer, name)
+        hear_inside(peer, name)
         peer.sock.unwrap()
 
     with serving(script) as server:
@@ -373,12 +419,12 @@ def test_a_server_that_closes_tls_in_order_has_ended(pki, attend, name):
 
 
 @each_driver
-@pytest.mark.parametrize("name", ALL)
+@each_with("learns_inside")
 def test_a_connection_torn_down_inside_tls_is_reset(pki, attend, name):
     def script(peer):
         lead(peer, name)
-        peer.secure(pki.server)
-        peer.line()
+        secure(pki, peer, name)
+        hear_inside(peer, name)
         peer.reset()
 
     with serving(script) as server:
@@ -391,7 +437,7 @@ def test_a_connection_torn_down_inside_tls_is_reset(pki, attend, name):
 
 
 @each_driver
-@pytest.mark.parametrize("name", ALL)
+@each_protocol
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -406,8 +452,8 @@ def test_an_answer_to_the_hello_that_is_no_handshake_is_a_failure_of_tls(
 ):
     def script(peer):
         lead(peer, name)
-        peer.hello()
-        peer.say(answer)
+        peer.hello(envelope(name))
+        peer.say(envelope(name).wrap(answer) if envelope(name) else answer)
         peer.wait()
 
     with serving(script) as server:
@@ -435,15 +481,16 @@ def test_a_plain_greeting_on_the_implicit_port_is_a_failure_of_tls(pki, attend):
 
 
 def inject(name, peer, residue=b"250-evil\r\n250 AUTH"):
-    lead(peer, name, 2)
-    tag = peer.line().partition(b" ")[0]
-    peer.say(STEPS[name][2].replace(b"%s", tag) + residue)
+    *before, go_ahead = SPECIMENS[name].steps
+    tell(peer, name, before)
+    heard = peer.message(REGISTRY[name].IN_CLEAR)
+    peer.say(say(go_ahead, heard) + residue)
     peer.wait()
 
 
 @each_driver
 @pytest.mark.parametrize("residue", [b"250-evil\r\n", b"2", b"\0\xff"])
-@pytest.mark.parametrize("name", ALL)
+@each_with("go_ahead")
 def test_residue_in_the_segment_of_the_go_ahead_is_injected_and_kept(pki, attend, name, residue):
     with serving(partial(inject, name, residue=residue)) as server:
         evidence = visit(attend, server, name, roots=pki.roots)
@@ -454,7 +501,7 @@ def test_residue_in_the_segment_of_the_go_ahead_is_injected_and_kept(pki, attend
 
 
 @each_driver
-@pytest.mark.parametrize("name", ALL)
+@each_protocol
 def test_residue_in_a_segment_of_its_own_never_passes_for_words_inside(pki, attend, name):
     def script(peer):
         lead(peer, name)
@@ -464,7 +511,7 @@ def test_residue_in_a_segment_of_its_own_never_passes_for_words_inside(pki, atte
 
     with serving(script) as server:
         evidence = visit(attend, server, name, roots=pki.roots)
-        check(evidence, server, Trouble.TLS, name)
+        check(evidence, server, Trouble.BROKEN if envelope(name) else Trouble.TLS, name)
     assert "250-evil" in evidence.failure.words
     assert not said(evidence.transcript, Side.SERVER, Layer.SECURE)
 
@@ -494,13 +541,13 @@ def test_residue_behind_exactly_one_full_read_never_passes_for_words_inside(pki,
 
 @each_driver
 @pytest.mark.parametrize("late", [0.0, 0.05])
-@pytest.mark.parametrize("name", ALL)
+@each_with("unasked")
 def test_a_greeting_inside_tls_is_unsolicited(pki, attend, name, late):
     def script(peer):
         lead(peer, name)
-        peer.secure(pki.server)
+        secure(pki, peer, name)
         time.sleep(late)
-        peer.say(INSIDE[name])
+        peer.say(SPECIMENS[name].unasked)
         peer.wait()
 
     with serving(script) as server:
@@ -513,8 +560,7 @@ def test_a_greeting_inside_tls_is_unsolicited(pki, attend, name, late):
 
 
 @each_driver
-@pytest.mark.parametrize("manner", [Manner.LOWER_CASE, Manner.SPLIT])
-@pytest.mark.parametrize("name", ALL)
+@each_probing_manner
 def test_the_probing_manners_upgrade(pki, attend, name, manner):
     with serving(partial(honest, pki, name)) as server:
         evidence = visit(attend, server, name, ask=Asking(manner=manner), roots=pki.roots)
@@ -539,20 +585,16 @@ def test_a_split_request_leaves_in_two_segments(pki, attend):
 
 
 @each_driver
-@pytest.mark.parametrize("name", ALL)
+@each_with("too_busy")
 def test_a_rate_limit_is_busy_and_the_client_takes_its_leave(pki, attend, name):
-    greeting = {
-        "smtp": b"421 4.7.0 too many connections\r\n",
-        "imap": b"* BYE [UNAVAILABLE] too many connections\r\n",
-        "pop3": b"-ERR [IN-USE] too many connections\r\n",
-    }
-
     def script(peer):
-        peer.say(greeting[name])
+        peer.say(SPECIMENS[name].too_busy)
         peer.wait()
 
     with serving(script) as server:
         evidence = visit(attend, server, name, roots=pki.roots)
     assert evidence.upgrade.outcome is Outcome.BUSY
     assert evidence.failure is None
-    assert server.heard in ([b"QUIT\r\n"], [b"u0 LOGOUT\r\n"])
+    (heard,) = server.heard
+    assert heard.endswith(farewell(name))
+    assert only_permitted(name, heard)

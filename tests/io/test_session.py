@@ -18,21 +18,10 @@ from unstrip.io.addresses import Unresolved
 from unstrip.io.clock import DeadlinePassed
 from unstrip.io.session import Session, Terms, Unmet, failure
 from unstrip.transcript import Layer, Side, said
+from unstrip.trouble import Ended, Injected, ProtocolError, Spoofed, TooLong, Trouble, Unsolicited
 from unstrip.tunnel import HandshakeFailed
-from unstrip.wire import (
-    Asking,
-    Ended,
-    Injected,
-    Manner,
-    Outcome,
-    ProtocolError,
-    Receive,
-    Send,
-    Spoofed,
-    TooLong,
-    Trouble,
-    Unsolicited,
-)
+from unstrip.upgrade import Asking, Manner, Outcome
+from unstrip.wire import Receive, Send
 
 NOWHERE = Endpoint(SERVER, 25, "smtp")
 

@@ -12,14 +12,20 @@ from unstrip.io.session import Terms
 from unstrip.io.trust import anchors
 from unstrip.lab.authority import Authority
 from unstrip.lab.crossings import Crossings, Leg
+from unstrip.lab.dialects import DIALECTS
 from unstrip.lab.middlebox import middlebox
 from unstrip.lab.servers import serve
-from unstrip.protocols import REGISTRY
-from unstrip.wire import Asking, Manner
+from unstrip.lab.tricks import TRICKS, protocols
+from unstrip.upgrade import Asking, Manner
 
-PROTOCOLS = tuple(REGISTRY)
+PROTOCOLS = tuple(DIALECTS)
 LOCALHOST = "127.0.0.1"
 OVERALL = 5.0  # seconds for one experiment: a hang is a failure of its own
+
+
+def playable(trick: str) -> tuple[str, ...]:
+    """The protocols that there is such an attack on."""
+    return protocols(TRICKS[trick])
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,9 @@ def play(
     visits: int = 1,
     manner: Manner = Manner.PLAIN,
     insist: bool = True,
+    offer: bool = True,
     naive: bool = False,
+    reply: str = "",
     timeout: float = 3.0,
     runner=run_asyncio,
 ) -> Scene:
@@ -75,18 +83,19 @@ def play(
     terms = Terms(
         ask=asking, timeout=timeout, connect_to=LOCALHOST, roots=anchors(authority.ca_file)
     )
-    context = authority.context("localhost")
+    context, implicit_context = (authority.context("localhost") for _ in range(2))
 
     async def experiment() -> Scene:
         async with (
-            serve(protocol, context) as server,
-            serve(protocol, context, implicit=True) as implicit,
+            serve(protocol, context, offer=offer) as server,
+            serve(protocol, implicit_context, implicit=True) as implicit,
             middlebox(
                 trick,
                 protocol,
                 upstream=(server.host, server.port),
                 implicit_upstream=(implicit.host, implicit.port),
                 naive=naive,
+                reply=reply,
             ) as box,
         ):
             endpoint = Endpoint("localhost", box.port, protocol)

@@ -22,7 +22,8 @@ from unstrip.lab.servers import serve
 from unstrip.protocols.pop3 import OFFER
 from unstrip.transcript import Side
 from unstrip.tunnel import Tunnel
-from unstrip.wire import Dialog, Outcome, StartTLS, Upgrade, Wire
+from unstrip.upgrade import Outcome, Upgrade
+from unstrip.wire import Dialog, StartTLS, Wire
 
 TESTER = Path(sys.executable).with_name("command-injection-tester")
 QUIET = "0.5"  # seconds that it waits for each answer

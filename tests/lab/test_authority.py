@@ -7,12 +7,13 @@ from unstrip.certificates import Fault, webpki
 from unstrip.io.trust import anchors
 from unstrip.lab.authority import Authority, Flaw, impersonator, self_signed
 from unstrip.lab.interception import careless_context
+from unstrip.protocols import smtp
 from unstrip.tunnel import Tunnel
 
 
 def shown(context, name="localhost"):
     """Return the chain that a client who asks for `name` is shown."""
-    client = Tunnel(careless_context(), name)
+    client = Tunnel(careless_context(smtp), name)
     server = Tunnel(context, None, server_side=True)
     while not client.shake():
         server.hear(client.outgoing())

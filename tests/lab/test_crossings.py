@@ -17,6 +17,9 @@ DATA = b"\x17\x03\x03\x00\x03\r\nQ"
         (HELLO[:7], b""),
         (b"PASS secret", b"PASS secret"),
         (b"A\x16\x03\x01\x00\x01\r\n", b"A\x16\x03\x01\x00\x01\r\n"),
+        (b"S\x16\x03\x01\x00\x06\x01\x00..\r\n" + DATA + b"N", b"SN"),
+        (b"S\x15\x03\x03\x00\x02\x02\x28", b"S"),
+        (b"S\x15\x03\x03\x00\x03\x02\x28x", b"S\x15\x03\x03\x00\x03\x02\x28x"),
     ],
 )
 def test_what_is_in_no_tls_record_crossed_in_clear(stream, clear):
@@ -35,6 +38,13 @@ def test_crossings_are_kept_for_each_connection_and_leg():
     assert record.in_clear(Leg.FROM_CLIENT, 2) == b"QUIT\r\n"
     assert record.said(Leg.FROM_CLIENT, inside=True) == b"EHLO a\r\n"
     assert [crossing.data[:3] for crossing in record][:2] == [b"EHL", b"QUI"]
+
+
+def test_records_may_have_to_be_unwrapped_first():
+    record = Crossings(unwrapped=lambda stream: stream.replace(b"<>", b""))
+    record.note(1, Leg.FROM_CLIENT, b"A\r\n<>" + HELLO + b"<>" + DATA)
+    assert record.in_clear(Leg.FROM_CLIENT) == b"A\r\n"
+    assert b"<>" in record.said(Leg.FROM_CLIENT)
 
 
 def test_whoever_watches_is_told_of_each_segment():

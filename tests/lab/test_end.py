@@ -3,9 +3,10 @@ import asyncio
 import pytest
 
 from tests.lab.stage import LOCALHOST, RUNNERS, run
+from unstrip.lab.dialects.smtp import Smtp
+from unstrip.lab.ear import Ear
 from unstrip.lab.end import End
 from unstrip.lab.loopback import dial, listen
-from unstrip.lab.speech import Ear
 
 
 class Peer(asyncio.Protocol):
@@ -38,7 +39,7 @@ def with_peer(scene, runner):
         server = await listen(lambda: peer, LOCALHOST, 0)
         heard, sent = [], []
         streams = await dial(LOCALHOST, server.sockets[0].getsockname()[1])
-        end = End(streams, Ear(naive=False), heard.append, sent.append)
+        end = End(streams, Ear(Smtp().begins_tls), heard.append, sent.append)
         await peer.made.wait()
         await scene(end, peer, (heard, sent))
         await end.close()
@@ -71,7 +72,7 @@ def test_what_was_heard_in_part_is_read_before_what_comes_next(runner):
         peer.transport.write(b"220 whole\r\n220 par")
         await end.listen()
         end.catch()
-        assert end.ear.next() == b"220 whole\r\n"
+        assert end.ear.next(Smtp().command_end) == b"220 whole\r\n"
         assert await end.read() == b"220 par"
         peer.transport.write(b"tial\r\n")
         assert await end.read() == b"tial\r\n"

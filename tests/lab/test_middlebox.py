@@ -4,14 +4,21 @@ import ssl
 
 import pytest
 
-from tests.lab.stage import LOCALHOST, RUNNERS, play, run
+from tests.lab.stage import LOCALHOST, RUNNERS, play, playable, run
 from unstrip.lab.crossings import Leg
 from unstrip.lab.middlebox import Unstageable, middlebox
 from unstrip.lab.servers import serve
 from unstrip.lab.tricks import NoSuchTrick
-from unstrip.wire import Manner, Outcome
+from unstrip.protocols import REGISTRY
+from unstrip.upgrade import Manner, Outcome
 
 SOMEWHERE = (LOCALHOST, 1)
+SPELT = [  # each way to spell a request that has a word to mask
+    (protocol, manner)
+    for protocol in playable("mask-verb")
+    for manner in REGISTRY[protocol].MANNERS
+    if manner is not Manner.CANARY
+]
 
 
 @pytest.fixture(params=RUNNERS.values(), ids=RUNNERS)
@@ -27,8 +34,9 @@ async def say_nothing(box):
     return answer[0]
 
 
-@pytest.mark.parametrize("protocol", ["smtp", "imap", "pop3"])
-@pytest.mark.parametrize("manner", [Manner.LOWER_CASE, Manner.SPLIT])
+@pytest.mark.parametrize(
+    ("protocol", "manner"), [case for case in SPELT if case[1] is not Manner.PLAIN]
+)
 def test_a_naive_box_overlooks_what_is_spelt_or_cut_otherwise(authority, protocol, manner):
     plain = play(authority, "mask-verb", protocol, naive=True)
     probe = play(authority, "mask-verb", protocol, naive=True, manner=manner)
@@ -36,15 +44,15 @@ def test_a_naive_box_overlooks_what_is_spelt_or_cut_otherwise(authority, protoco
     assert probe.only.secured
 
 
-@pytest.mark.parametrize("protocol", ["smtp", "imap", "pop3"])
-@pytest.mark.parametrize("manner", [Manner.PLAIN, Manner.LOWER_CASE, Manner.SPLIT])
+@pytest.mark.parametrize(("protocol", "manner"), SPELT)
 def test_an_able_box_overlooks_nothing(authority, protocol, manner):
     scene = play(authority, "mask-verb", protocol, manner=manner)
     assert scene.only.upgrade.outcome is Outcome.REFUSED
 
 
-def test_a_naive_box_removes_the_offer_as_well(authority):
-    scene = play(authority, "remove-offer", "smtp", naive=True, insist=False)
+@pytest.mark.parametrize("protocol", playable("remove-offer"))
+def test_a_naive_box_removes_the_offer_as_well(authority, protocol):
+    scene = play(authority, "remove-offer", protocol, naive=True, insist=False)
     assert scene.only.upgrade.outcome is Outcome.NOT_OFFERED
 
 
@@ -53,8 +61,8 @@ def test_tricks_that_cannot_be_staged_are_refused():
         with pytest.raises(NoSuchTrick, match="'magic'"):
             async with middlebox("magic", "smtp", upstream=SOMEWHERE):
                 pass
-        with pytest.raises(Unstageable, match="preauth is not a trick on smtp"):
-            async with middlebox("preauth", "smtp", upstream=SOMEWHERE):
+        with pytest.raises(Unstageable, match="early-ok is not a trick on smtp"):
+            async with middlebox("early-ok", "smtp", upstream=SOMEWHERE):
                 pass
         with pytest.raises(Unstageable, match="implicit-TLS port"):
             async with middlebox("greet-inside", "smtp", upstream=SOMEWHERE):

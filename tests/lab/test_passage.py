@@ -106,6 +106,19 @@ def test_a_hasty_client_hello_passes_with_the_request(runner):
     assert box.crossings.in_clear(Leg.TO_SERVER) == b"STARTTLS\r\n"
 
 
+@pytest.mark.parametrize("trick", ["refuse", "refuse-temporary", "bogus-success", "silence"])
+def test_what_is_kept_from_the_server_is_kept_with_a_hasty_client_hello(trick, runner):
+    async def scene(reader, writer, server):
+        await reader.readline()
+        writer.write(b"NOOP\r\nSTARTTLS\r\n" + HELLO)
+        writer.write_eof()
+        await reader.read()
+        assert server.heard == b"NOOP\r\n<eof>"
+
+    box = through(trick, scene, b"220 hi\r\n", runner=runner)
+    assert HELLO in box.crossings.said(Leg.FROM_CLIENT)
+
+
 def test_what_never_ended_passes_when_its_speaker_hangs_up(runner):
     async def scene(reader, writer, server):
         await reader.readline()

@@ -24,7 +24,7 @@ from tests.verdict.scenes import (
 from unstrip.evidence import Evidence, Failure
 from unstrip.policy import Level, Policy, decide
 from unstrip.policy.history import MEMORY, opinion, proved
-from unstrip.wire import Trouble
+from unstrip.trouble import Trouble
 
 UNPROVED = upgraded(untrusted())
 BROKEN_INSIDE = upgraded(failure=Failure(Trouble.ENDED, "connection closed"))

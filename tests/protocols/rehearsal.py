@@ -12,20 +12,10 @@ from tests.protocols.replay import WHOLE
 from unstrip.conversation import Conversation
 from unstrip.protocols import REGISTRY, Protocol
 from unstrip.transcript import Side
+from unstrip.trouble import Injected, ProtocolError
 from unstrip.tunnel import Tunnel
-from unstrip.wire import (
-    Asking,
-    Dialog,
-    Effect,
-    Injected,
-    ProtocolError,
-    Receive,
-    Send,
-    Serving,
-    Settle,
-    Upgrade,
-    Wire,
-)
+from unstrip.upgrade import Asking, Serving, Upgrade
+from unstrip.wire import Dialog, Effect, Receive, Send, Settle, Wire
 
 
 @dataclass
@@ -152,6 +142,8 @@ def rehearsal(
     asking = partial(client_and_leave, protocol, ask or Asking())
     serving = partial(protocol.server, serve=serve or Serving())
     client = Conversation(asking, pki.client_end, implicit=implicit)
-    server_end = partial(Tunnel, server_context or pki.server, None, server_side=True)
+    server_end = partial(pki.server_end, legacy=protocol.LEGACY and not implicit)
+    if server_context is not None:
+        server_end = partial(Tunnel, server_context, None, server_side=True)
     server = Conversation(serving, server_end, side=Side.SERVER, implicit=implicit)
     return Rehearsal(Party(client), Party(server), **options)

@@ -1,14 +1,19 @@
-"""What every protocol of the registry must hold, whoever wrote it and whatever it looks like."""
+"""What every protocol of the registry must hold, whoever wrote it and whatever it looks like.
+
+What differs from protocol to protocol is in their specimens.
+"""
 
 from __future__ import annotations
 
 import random
+import re
 from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.protocols.each import ALL, each_probing_manner, each_protocol, each_way, each_with
 from tests.protocols.mutation import MUTATIONS, mutate
 from tests.protocols.rehearsal import rehearsal
 from tests.protocols.replay import (
@@ -17,32 +22,21 @@ from tests.protocols.replay import (
     TRANSCRIPTS,
     Stage,
     check,
+    enveloped,
     improvise,
     load,
     scripts,
 )
+from tests.protocols.specimen import only_permitted, say
+from tests.protocols.specimens import SPECIMENS
 from unstrip.conversation import Conversation
-from unstrip.protocols import REGISTRY, SCHEMES
+from unstrip.protocols import LEGACY_TLS, REGISTRY, SCHEMES, Scheme
 from unstrip.transcript import Layer, Side, round_trips, said
-from unstrip.wire import (
-    CLEAR_BUDGET,
-    Asking,
-    Manner,
-    Outcome,
-    ProtocolError,
-    Receive,
-    Send,
-    Serving,
-    Settle,
-    TooLong,
-    Trouble,
-    Unsolicited,
-    Upgrade,
-    Wire,
-)
+from unstrip.trouble import ProtocolError, TooLong, Trouble, Unsolicited
+from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade
+from unstrip.wire import _SPLIT_GAP, CLEAR_BUDGET, Effect, Receive, Send, Settle, Wire
 
 BITES = [1, 2, 3, 7, 65536]
-ALL = sorted(REGISTRY)
 FILES = scripts()
 CLIENT_FILES = [path for path in FILES if not path.name.startswith("served-")]
 RESIDUES = {
@@ -53,49 +47,6 @@ RESIDUES = {
     "junk": b"\x00\xff\xc2\xb9\x1b[2J",
     "record": b"\x16\x03\x03\x00\x02",
     "long": b"x" * 20_000,
-}
-# the part of each server's speech that never ends: a line, and lines
-ENDLESS = {
-    "smtp": (b"220 ", b"220-more\r\n"),
-    "imap": (b"* OK ", b"* CAPABILITY IMAP4rev1\r\n"),
-    "pop3": (b"+OK ", b"TOP\r\n"),
-}
-# what is never said in clear
-SECRETS = {
-    "smtp": [
-        "MAIL FROM:<a@example.org>",
-        "AUTH PLAIN AHgAeQ==",
-        "HELO a",
-        "EHLO a\r\nDATA",
-        "STARTTLS x",
-    ],
-    "imap": ["u1 LOGIN a b", "u1 AUTHENTICATE PLAIN", "u1 SELECT INBOX", "u1 NOOP\r\nu2 LOGIN a b"],
-    "pop3": ["USER alice", "PASS secret", "APOP alice x", "AUTH PLAIN", "CAPA\r\nUSER alice"],
-}
-# logging in, or sending mail, before TLS; and what a refusal of it starts with
-TOO_SOON = {
-    "smtp": (
-        [b"MAIL FROM:<a@example.org>", b"RCPT TO:<a@example.org>", b"DATA", b"AUTH PLAIN AA=="],
-        b"530",
-    ),
-    "imap": ([b"t LOGIN a b", b"t AUTHENTICATE PLAIN"], b"t NO"),
-    "pop3": ([b"USER alice", b"PASS secret", b"APOP alice x", b"AUTH PLAIN"], b"-ERR"),
-}
-# asking for TLS inside TLS; and what a refusal of it starts with
-AGAIN = {
-    "smtp": (b"STARTTLS", b"503"),
-    "imap": (b"t STARTTLS", b"t BAD"),
-    "pop3": (b"STLS", b"-ERR"),
-}
-REQUEST = {"smtp": b"STARTTLS", "imap": b"t STARTTLS", "pop3": b"STLS"}
-TABLES = {  # facts of the specifications: what may come in answer to the request
-    "smtp": [
-        *("454 4.7.0 not now", "501 5.5.4 no", "500 5.5.1 what?", "502 5.5.1 no", "503 5.5.1 no"),
-        *("550 5.7.1 policy", "554 5.5.1 no", "530 5.7.0 no", "538 5.7.11 no", "421 4.3.2 closing"),
-        *("200 ok", "221 bye", "235 done", "250 ok", "251 ok", "334 go on", "354 go on", "299 x"),
-    ],
-    "imap": ["u2 NO no", "u2 BAD what?", "u2 NO [UNAVAILABLE] no", "* BYE closing"],
-    "pop3": ["-ERR what?", "-ERR [SYS/TEMP] no", "-ERR [SYS/PERM] no", "-ERR", "-ERR [AUTH] no"],
 }
 
 
@@ -114,10 +65,8 @@ def clear_words(talk):
 
 def check_clear_words(name, talk, manner=Manner.PLAIN):
     """Everything said in clear is made of what the protocol's pattern allows."""
-    words = clear_words(talk)
-    for line in words.splitlines(keepends=True):
-        cut_short = not line.endswith(b"\r\n") and manner is Manner.SPLIT
-        assert cut_short or REGISTRY[name].IN_CLEAR.fullmatch(line), line
+    unfinished = SPECIMENS[name].request if manner is Manner.SPLIT else b""
+    assert only_permitted(name, clear_words(talk), unfinished), clear_words(talk)
 
 
 def check_ending(name, ending):
@@ -134,98 +83,103 @@ def check_ending(name, ending):
         assert len(words) < 400
 
 
-# How answers begin
-HEADS = ["220 ", "220-", "250-", "250 ", "* OK ", "* CAPABILITY ", "u1 OK ", "u2 OK ", "+OK ", "."]
-
-
 # The registry
 
 
-@pytest.mark.parametrize("name", ALL)
+def test_every_protocol_has_its_specimen():
+    assert sorted(REGISTRY) == ALL
+
+
+@each_protocol
 def test_a_protocol_file_has_all_that_the_registry_promises(name):
-    protocol = REGISTRY[name]
+    protocol, specimen = REGISTRY[name], SPECIMENS[name]
     assert name == protocol.NAME
     assert protocol.PORTS
     assert protocol.OFFER.upper() == protocol.OFFER
-    assert protocol.IN_CLEAR.fullmatch((REQUEST[name] + b"\r\n").replace(b"t ", b"u1 "))
+    assert Manner.PLAIN in protocol.MANNERS
+    asked = b"".join((*specimen.before, specimen.request))
+    assert protocol.REQUEST.search(asked)
+    assert only_permitted(name, asked)
     assert (TRANSCRIPTS / name / "upgraded.txt").is_file()
 
 
-def test_every_scheme_leads_to_its_protocol_and_port():
-    assert {(s.name, s.protocol, s.port, s.implicit) for s in SCHEMES.values()} == {
-        ("smtp", "smtp", 25, False),
-        ("submission", "smtp", 587, False),
-        ("smtps", "smtp", 465, True),
-        ("submissions", "smtp", 465, True),
-        ("imap", "imap", 143, False),
-        ("imaps", "imap", 993, True),
-        ("pop3", "pop3", 110, False),
-        ("pop3s", "pop3", 995, True),
-    }
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_every_scheme_leads_to_its_protocol_and_port(name):
+    protocol = REGISTRY[name]
+    for scheme, port in protocol.PORTS.items():
+        assert SCHEMES[scheme] == Scheme(scheme, name, port, implicit=False)
+    for scheme, port in protocol.IMPLICIT_PORTS.items():
+        assert SCHEMES[scheme] == Scheme(scheme, name, port, implicit=True)
+    for alias in (name, *protocol.ALIASES):
+        assert SCHEMES[alias].protocol == name
 
 
-@pytest.mark.parametrize("table", [ENDLESS, SECRETS, TOO_SOON, AGAIN, REQUEST, TABLES])
-def test_every_protocol_has_its_row_in_the_tables_of_this_suite(table):
-    assert sorted(table) == ALL
+def test_no_scheme_means_two_things():
+    claimed = [
+        scheme
+        for protocol in REGISTRY.values()
+        for scheme in (*protocol.PORTS, *protocol.IMPLICIT_PORTS)
+    ]
+    assert sorted(claimed) == sorted(set(claimed))
+    assert {scheme.name for scheme in SCHEMES.values()} == set(SCHEMES)
 
 
 # Our own client and our own server, over real TLS
 
 
+@each_way
 @pytest.mark.parametrize("bite", BITES)
-@pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
-@pytest.mark.parametrize("name", ALL)
 def test_client_and_server_reach_tls_together(pki, name, implicit, bite):
     played = rehearsal(pki, name, bite=bite, implicit=implicit).run()
     outcome = Outcome.IMPLICIT if implicit else Outcome.UPGRADED
     for party in (played.client, played.server):
         assert party.talk.result.outcome is outcome
-        assert party.talk.handshake.version == "TLSv1.3"
+        assert party.talk.handshake.version == tls_version(name, implicit)
     assert played.client.talk.handshake.forward_secrecy
-    assert played.client.talk.result.inside
+    assert bool(played.client.talk.result.inside) is SPECIMENS[name].learns_inside
     check_clear_words(name, played.client.talk)
 
 
-@pytest.mark.parametrize(("implicit", "expected"), [(False, 5), (True, 3)])
-@pytest.mark.parametrize("name", ALL)
-def test_the_first_word_inside_takes_as_many_round_trips_as_the_model_says(
-    pki, name, implicit, expected
-):
+def tls_version(name, implicit=False):
+    return LEGACY_TLS if REGISTRY[name].LEGACY and not implicit else "TLSv1.3"
+
+
+@each_way
+def test_the_first_word_inside_takes_as_many_round_trips_as_the_specimen_says(pki, name, implicit):
     played = rehearsal(pki, name, implicit=implicit).run()
-    assert round_trips(played.client.talk.transcript) == expected
+    assert round_trips(played.client.talk.transcript) == SPECIMENS[name].round_trips[implicit]
 
 
-@pytest.mark.parametrize("manner", [Manner.LOWER_CASE, Manner.SPLIT])
-@pytest.mark.parametrize("name", ALL)
+@each_probing_manner
 def test_the_probing_manners_upgrade_with_an_honest_server(pki, name, manner):
     played = rehearsal(pki, name, Asking(insist=True, manner=manner)).run()
     assert played.client.talk.result.outcome is Outcome.UPGRADED
     check_clear_words(name, played.client.talk, manner)
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_with(manner=Manner.CANARY)
 def test_a_canary_asks_for_nothing_and_starts_no_tls(pki, name):
     played = rehearsal(pki, name, Asking(insist=True, manner=Manner.CANARY)).run()
     result = played.client.talk.result
     assert result.outcome is Outcome.NOT_ASKED
     assert "QSTARTTLSQ" in result.said
     assert played.client.talk.tunnel is None
-    assert REGISTRY[name].VERB.encode() not in clear_words(played.client.talk).split()
+    assert not REGISTRY[name].REQUEST.search(clear_words(played.client.talk))
 
 
 @pytest.mark.parametrize("insist", [False, True])
-@pytest.mark.parametrize("name", ALL)
+@each_protocol
 def test_a_server_that_offers_nothing_grants_nothing(pki, name, insist):
     played = rehearsal(pki, name, Asking(insist=insist), Serving(offer=False)).run()
-    expected = Outcome.REFUSED if insist else Outcome.NOT_OFFERED
-    assert played.client.talk.result.outcome is expected
-    assert not played.client.talk.result.advertised
+    asked = insist or REGISTRY[name].LISTING is Listing.NONE
+    result = played.client.talk.result
+    assert result.outcome is (Outcome.REFUSED if asked else Outcome.NOT_OFFERED)
+    assert not result.advertised
     assert played.server.talk.result.outcome is Outcome.NOT_ASKED
     assert played.server.talk.tunnel is None
 
 
-@pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
-@pytest.mark.parametrize("name", ALL)
+@each_way
 def test_a_server_cut_off_anywhere_before_tls_stands_gives_a_named_ending(pki, name, implicit):
     clear, shaken, _ = milestones(pki, name, implicit)
     for cut in (*range(clear), *range(clear, shaken - 8, 31)):
@@ -235,8 +189,7 @@ def test_a_server_cut_off_anywhere_before_tls_stands_gives_a_named_ending(pki, n
         check_clear_words(name, played.client.talk)
 
 
-@pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
-@pytest.mark.parametrize("name", ALL)
+@each_way
 def test_a_server_cut_off_inside_tls_has_ended(pki, name, implicit):
     _, shaken, whole = milestones(pki, name, implicit)
     for cut in range(shaken + 8, whole, 23):
@@ -254,11 +207,9 @@ def milestones(pki, name, implicit):
 
 
 @pytest.mark.parametrize("residue", RESIDUES.values(), ids=RESIDUES)
-@pytest.mark.parametrize("name", ALL)
+@each_with("go_ahead")
 def test_residue_behind_the_go_ahead_is_kept_whole_and_never_reaches_tls(pki, name, residue):
-    upgrade = whole_upgrade(name)
     played = rehearsal(pki, name, tamper=partial(append_to_go_ahead, name, residue)).run()
-    assert upgrade.expect == "upgraded"
     assert played.client.name == "injected"
     assert played.client.residue == residue
     assert played.client.talk.tunnel is None
@@ -267,19 +218,26 @@ def test_residue_behind_the_go_ahead_is_kept_whole_and_never_reaches_tls(pki, na
 
 
 def append_to_go_ahead(name, residue, data):
-    """What a middlebox does: our servers' go-aheads are the only lines that say so."""
-    is_go_ahead = b"Begin TLS" in data or b"Ready to start TLS" in data
+    """What a middlebox does."""
+    is_go_ahead = re.search(SPECIMENS[name].go_ahead, data, re.DOTALL)
     return data + residue if is_go_ahead else data
 
 
 @pytest.mark.parametrize("residue", RESIDUES.values(), ids=RESIDUES)
-@pytest.mark.parametrize("name", ALL)
+@each_with("go_ahead")
 def test_residue_that_arrives_after_our_hello_breaks_the_handshake(pki, name, residue):
-    """In a segment of its own it is TLS's to reject: never a parser's to read."""
+    """In a segment of its own it is TLS's to reject, or the envelope's: no parser reads it."""
     tamper = partial(append_to_go_ahead, name, residue)
     played = rehearsal(pki, name, tamper=tamper, bite=1).run()
-    assert played.client.name in ("tls", "ended")
+    assert played.client.name in ("ended", *no_handshake(name))
+    assert played.client.talk.tunnel is not None
+    assert played.client.talk.handshake is None
     assert not said(played.client.talk.transcript, Side.SERVER, Layer.SECURE)
+
+
+def no_handshake(name):
+    """What it is called when something else comes: an envelope has to be one before it is TLS."""
+    return ("tls", "broken") if SPECIMENS[name].envelope else ("tls",)
 
 
 # Our server and a client that does not keep to the rules
@@ -289,9 +247,13 @@ class Pushy:
     """A hand-made client against one of our servers, over real TLS."""
 
     def __init__(self, pki, name):
+        self.specimen = SPECIMENS[name]
         dialog = partial(REGISTRY[name].server, serve=Serving())
-        self.talk = Conversation(dialog, pki.server_end, side=Side.SERVER)
+        server_end = partial(pki.server_end, legacy=REGISTRY[name].LEGACY)
+        self.talk = Conversation(dialog, server_end, side=Side.SERVER)
         self.tunnel = pki.client_end()
+        self.envelope = self.specimen.envelope and self.specimen.envelope()
+        self.unsaid = list(self.specimen.before)
         self.heard()
 
     def heard(self):
@@ -307,19 +269,42 @@ class Pushy:
         self.talk.hear(data)
         return self.heard()
 
+    def begin(self, count=None):
+        """Say what has to be said before the request, or so much of it."""
+        for words in self.unsaid[:count]:
+            assert self.say(words), words
+        del self.unsaid[:count]
+
+    def ask(self):
+        """Ask for TLS as one should."""
+        self.begin()
+        return self.say(self.specimen.request)
+
     def say_and_hang_up(self, data):
         self.say(data)
         self.say(b"")
+
+    def first_flight(self):
+        """Our ClientHello."""
+        self.tunnel.shake()
+        return self.wrapped(self.tunnel.outgoing())
 
     def shake(self):
         """Shake hands; then what the server said inside, if anything."""
         for _ in range(5):
             done = self.tunnel.shake()
-            if answer := self.say(self.tunnel.outgoing()):
-                self.tunnel.hear(answer)
+            records = self.tunnel.outgoing()
+            if records and (answer := self.say(self.wrapped(records))):
+                self.tunnel.hear(self.unwrapped(answer))
             if done:
                 return self.tunnel.open()
         raise AssertionError("no handshake")
+
+    def wrapped(self, records):
+        return self.envelope.wrap(records) if self.envelope else records
+
+    def unwrapped(self, heard):
+        return self.envelope.unwrap(heard) if self.envelope else heard
 
     def whisper(self, data):
         """Say it inside TLS; return what is answered inside."""
@@ -327,61 +312,67 @@ class Pushy:
         return self.tunnel.open()
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_protocol
 def test_a_hello_that_came_with_the_request_belongs_to_tls(pki, name):
     client = Pushy(pki, name)
-    client.tunnel.shake()
-    answer = client.say(REQUEST[name] + b"\r\n" + client.tunnel.outgoing())
-    go_ahead, _, records = answer.partition(b"\r\n")
-    assert go_ahead
-    client.tunnel.hear(records)
-    assert client.shake() == b""
-    assert client.talk.handshake.version == "TLSv1.3"
+    client.begin()
+    client.say(SPECIMENS[name].request + client.first_flight())
+    records = said(client.talk.transcript, Side.SERVER, Layer.HANDSHAKE)
+    client.tunnel.hear(client.unwrapped(records))
+    assert bool(client.shake()) is SPECIMENS[name].server_first
+    assert client.talk.handshake.version == tls_version(name)
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["one segment", "late"])
 @pytest.mark.parametrize(
     "behind", [b"t NOOP\r\n", b"MAI", b"\xff", b"\x15\x03\x01\x00\x02\x02\x28"]
 )
-@pytest.mark.parametrize("name", ALL)
+@each_protocol
 def test_plaintext_behind_the_request_is_never_run(pki, name, behind, late):
-    client, request = Pushy(pki, name), REQUEST[name] + b"\r\n"
+    client, request = Pushy(pki, name), SPECIMENS[name].request
+    client.begin()
     if late:
         client.say(request)
     with pytest.raises(ProtocolError) as caught:
         client.say_and_hang_up(behind if late else request + behind)
-    assert caught.value.trouble is (Trouble.TLS if late else Trouble.INJECTED)
+    assert caught.value.trouble.value in (no_handshake(name) if late else ("injected",))
     assert late or caught.value.residue == behind
     assert late or client.talk.tunnel is None
     assert client.talk.handshake is None
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_with("too_soon")
 def test_nobody_logs_in_before_tls(pki, name):
-    commands, refusal = TOO_SOON[name]
-    for command in commands:
+    refused = SPECIMENS[name].too_soon
+    for words in refused.said:
         client = Pushy(pki, name)
-        assert client.say(command + b"\r\n").startswith(refusal), command
-        assert client.say(REQUEST[name] + b"\r\n")  # and nothing of it is in the way of TLS
-        assert client.shake() == b""
+        client.begin(refused.after)
+        assert re.search(refused.answer, client.say(words), re.DOTALL), words
+        assert client.talk.done is refused.closes
+        if not refused.closes:  # and nothing of it is in the way of TLS
+            assert client.ask()
+            assert bool(client.shake()) is SPECIMENS[name].server_first
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_with("again")
 def test_tls_inside_tls_is_refused(pki, name):
-    request, refusal = AGAIN[name]
-    client = Pushy(pki, name)
-    client.say(REQUEST[name] + b"\r\n")
-    client.shake()
-    assert client.whisper(request + b"\r\n").startswith(refusal)
-    assert client.whisper(b"t NOOP\r\n")  # and the server is still there
+    refused = SPECIMENS[name].again
+    for words in refused.said:
+        client = Pushy(pki, name)
+        client.ask()
+        client.shake()
+        assert re.search(refused.answer, client.whisper(words), re.DOTALL), words
+        assert client.talk.done is refused.closes
+        if not refused.closes:  # and the server is still there
+            assert client.whisper(SPECIMENS[name].smalltalk)
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_with("smalltalk")
 def test_a_server_loses_patience(pki, name):
     client = Pushy(pki, name)
+    client.begin()
     for _ in range(100):
-        client.talk.hear(b"t WHAT\r\n")
-        client.heard()
+        client.say(SPECIMENS[name].smalltalk)
     assert client.talk.done
     assert client.talk.result.outcome is Outcome.NOT_ASKED
 
@@ -396,7 +387,9 @@ def test_a_transcript_replays_whole_and_in_bites(path):
     check(script, Stage(script).play(), whole=True)
     for bite in (1, 2, 3, 7):
         if script.expect in ("injected", "unsolicited"):
-            ending = improvise(script.conversation(), bites(script, bite), tls=handshakes(script))
+            theirs = bites(script, bite)
+            talk = script.conversation()
+            ending = improvise(talk, theirs, tls=handshakes(script), restless=True)
         else:
             ending = Stage(script, bite).play()
         check(script, ending, whole=False)
@@ -446,7 +439,8 @@ def test_transcripts_mutated_at_length_give_protocol_errors_or_endings(data):
     others = speech(load(data.draw(st.sampled_from(FILES)))) or [b"x"]
     for mutation in data.draw(st.lists(st.sampled_from(MUTATIONS), max_size=4)):
         turns = mutate(turns, others, mutation, pick)
-    insist, manner = data.draw(st.booleans()), data.draw(st.sampled_from(Manner))
+    manners = REGISTRY[path.parent.name].MANNERS
+    insist, manner = data.draw(st.booleans()), data.draw(st.sampled_from(manners))
     talk = script.conversation(insist=insist, manner=manner)
     ending = improvise(talk, turns, tls=data.draw(st.booleans()), hello=hello(script))
     check_ending(path.parent.name, ending)
@@ -463,7 +457,7 @@ def test_transcripts_mutated_at_length_give_protocol_errors_or_endings(data):
 def test_garbage_gives_protocol_errors_or_endings(name, ours, implicit, garbage):
     side = Side.CLIENT if ours else Side.SERVER
     script = load(f"{name}/upgraded.txt" if ours else f"{name}/served-upgrade.txt")
-    script.headers["implicit"] = "yes" if implicit else "no"
+    script.headers["implicit"] = "yes" if implicit and REGISTRY[name].IMPLICIT_PORTS else "no"
     ending = improvise(script.conversation(), garbage, hello=b"" if ours else CLIENT_HELLO)
     check_ending(name, ending)
     assert script.side is side
@@ -471,8 +465,8 @@ def test_garbage_gives_protocol_errors_or_endings(name, ours, implicit, garbage)
 
 @given(st.sampled_from(ALL), st.text(max_size=80), st.data())
 def test_words_in_the_shape_of_an_answer_give_protocol_errors_or_endings(name, words, data):
-    lines = data.draw(st.lists(st.sampled_from(HEADS), max_size=12))
-    said_so = [(head + words).encode("utf-8", "replace") + b"\r\n" for head in lines]
+    heads = data.draw(st.lists(st.sampled_from(SPECIMENS[name].heads), max_size=12))
+    said_so = [head + words.encode("utf-8", "replace") + b"\r\n" for head in heads]
     ending = improvise(whole_upgrade(name).conversation(insist=True), said_so)
     check_ending(name, ending)
 
@@ -480,140 +474,171 @@ def test_words_in_the_shape_of_an_answer_give_protocol_errors_or_endings(name, w
 # Limits
 
 
-def endless(name, what):
-    """A speech that does not end, and the count of what was asked for."""
-    first, more = ENDLESS[name]
+@each_with("endless_line")
+def test_a_message_without_end_is_too_long(name):
     taken = [0]
 
     def speak():
-        if what is lines_without_end:
-            yield from opening(name)
-        yield first if what is line_without_end else more
+        yield SPECIMENS[name].endless_line
         while True:
-            chunk = b"a" * 1000 if what is line_without_end else more * 20
-            taken[0] += len(chunk)
-            yield chunk
+            taken[0] += 1000
+            yield b"a" * 1000
 
-    return speak(), taken
-
-
-def opening(name):
-    """What comes before the reply with many lines, where the greeting has only one."""
-    return {"imap": [b"* OK ready\r\n"], "pop3": [b"+OK\r\n", b"+OK\r\n"]}.get(name, [])
-
-
-line_without_end, lines_without_end = "line", "lines"
-
-
-@pytest.mark.parametrize("what", [line_without_end, lines_without_end])
-@pytest.mark.parametrize("name", ALL)
-def test_speech_without_end_is_too_long(name, what):
-    said_so, taken = endless(name, what)
-    ending = improvise(whole_upgrade(name).conversation(), said_so)
+    ending = improvise(whole_upgrade(name).conversation(), speak(), restless=True)
     assert isinstance(ending.error, TooLong)
     assert taken[0] <= CLEAR_BUDGET
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_with("endless_lines")
+def test_messages_without_end_are_too_long(name):
+    specimen, talk = SPECIMENS[name], whole_upgrade(name).conversation()
+    speech = after_the_opening(specimen, talk, specimen.endless_lines)
+    ending = improvise(talk, speech, restless=True)
+    assert isinstance(ending.error, TooLong)
+    assert len(said(talk.transcript, Side.SERVER, Layer.CLEAR)) <= CLEAR_BUDGET
+
+
+@each_with("bulky")
 def test_more_than_the_budget_before_tls_is_too_long_however_it_is_cut(name):
-    """Lines of nearly the limit: fewer than the number of lines that is allowed."""
-    first, more = ENDLESS[name]
-    line = more[:-2] + b" " + b"a" * 8000 + b"\r\n"
-    said_so = [*opening(name), *([line[:-1], line[-1:]] * 100)]
-    ending = improvise(whole_upgrade(name).conversation(), said_so)
+    """Messages of nearly the limit: fewer than the number of them that is allowed."""
+    specimen, talk = SPECIMENS[name], whole_upgrade(name).conversation()
+    speech = after_the_opening(specimen, talk, specimen.bulky, cut=True)
+    ending = improvise(talk, speech, restless=True)
     assert isinstance(ending.error, TooLong)
-    heard = len(said(ending.talk.transcript, Side.SERVER, Layer.CLEAR))
-    assert CLEAR_BUDGET < heard <= CLEAR_BUDGET + len(line)
-    assert first
+    heard = len(said(talk.transcript, Side.SERVER, Layer.CLEAR))
+    assert CLEAR_BUDGET < heard <= CLEAR_BUDGET + len(say(specimen.bulky, last_words(talk)))
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_ten_megabytes_in_one_piece_are_too_long(name):
-    ending = improvise(whole_upgrade(name).conversation(), [b"a" * 10_000_000])
+def after_the_opening(specimen, talk, step, *, cut=False):
+    """A speech that does not end: the same message again and again, whole or cut in two."""
+    for opening in specimen.opening:
+        if words := say(opening, last_words(talk)):
+            yield words
+    while True:
+        words = say(step, last_words(talk))
+        yield words[: -1 if cut else None]
+        if cut:
+            yield words[-1:]
+
+
+def last_words(talk):
+    """What the client said last; b"" where it has not spoken."""
+    spoken = [u.data for u in talk.transcript if u.speaker is Side.CLIENT]
+    return spoken[-1] if spoken else b""
+
+
+@each_protocol
+def test_ten_megabytes_in_one_piece_are_no_dialog(name):
+    talk = whole_upgrade(name).conversation()
+    ending = improvise(talk, [b"a" * 10_000_000], restless=True)
+    assert ending.error is not None
+    check_ending(name, ending)
+
+
+@each_with("endless_line")
+def test_ten_megabytes_of_one_message_are_too_long(name):
+    said_so = [SPECIMENS[name].endless_line + b"a" * 10_000_000]
+    ending = improvise(whole_upgrade(name).conversation(), said_so, restless=True)
     assert isinstance(ending.error, TooLong)
-    assert len(str(ending.error)) < 400
+    check_ending(name, ending)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_a_client_whose_line_has_no_end_is_too_long_for_the_server(name):
+@each_with("endless_command")
+def test_a_client_whose_message_has_no_end_is_too_long_for_the_server(name):
     script = load(f"{name}/served-upgrade.txt")
-    ending = improvise(script.conversation(), [b"A" * 1000] * 20, hello=CLIENT_HELLO)
+    said_so = [SPECIMENS[name].endless_command, *[b"A" * 1000] * 80]
+    ending = improvise(script.conversation(), said_so, hello=CLIENT_HELLO)
     assert isinstance(ending.error, TooLong)
 
 
 # What is said in clear
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_protocol
 def test_a_dialog_that_would_say_more_in_clear_is_a_programming_mistake(name):
-    for secret in SECRETS[name]:
+    for secret in SPECIMENS[name].secrets:
         wire = Wire()
         wire.confine(REGISTRY[name].IN_CLEAR)
         with pytest.raises(AssertionError):
-            wire.send_line(secret)
+            wire.send(secret)
         assert list(wire.flush()) == []
+        assert not only_permitted(name, secret)
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_protocol
 def test_the_client_confines_itself_before_it_says_anything(name):
     wire = Wire()
-    assert isinstance(next(REGISTRY[name].client(wire, Asking())), Receive)
+    assert isinstance(next(REGISTRY[name].client(wire, Asking())), Effect)
     with pytest.raises(AssertionError):
-        wire.send_line(SECRETS[name][0])
+        wire.send(SPECIMENS[name].secrets[0])
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_protocol
 def test_the_same_words_may_be_said_inside(name):
-    wire = Wire(secure=True)
+    wire, secret = Wire(secure=True), SPECIMENS[name].secrets[0]
     wire.confine(REGISTRY[name].IN_CLEAR)
-    wire.send_line(SECRETS[name][0])
-    assert list(wire.flush()) == [Send(SECRETS[name][0].encode() + b"\r\n")]
+    wire.send(secret)
+    assert list(wire.flush()) == [Send(secret)]
 
 
 @pytest.mark.parametrize("secure", [False, True])
-@pytest.mark.parametrize("name", ALL)
+@each_protocol
 def test_a_farewell_waits_for_nothing_and_is_allowed_in_clear(name, secure):
     wire = Wire(secure=secure)
     wire.confine(REGISTRY[name].IN_CLEAR)
-    (effect,) = REGISTRY[name].farewell(wire)
-    assert isinstance(effect, Send)
-    assert effect.data.endswith(b"\r\n")
+    effects = list(REGISTRY[name].farewell(wire))
+    assert len(effects) == SPECIMENS[name].leaves
+    assert all(isinstance(effect, Send) for effect in effects)
 
 
 # Refusals
 
 
-@pytest.mark.parametrize("advertised", [False, True])
 @pytest.mark.parametrize(
-    ("name", "answer"), [(name, a) for name in ALL for a in TABLES.get(name, [])]
+    ("name", "hidden", "answer", "ending"),
+    [
+        (name, hidden, answer, ending)
+        for name in ALL
+        for hidden in (False, True)
+        if REGISTRY[name].LISTING is not Listing.NONE or not hidden
+        for answer, ending in SPECIMENS[name].refusals.items()
+    ],
 )
-def test_no_answer_but_the_go_ahead_starts_tls(name, answer, advertised):
-    script = load(f"{name}/{'upgraded' if advertised else 'upgraded-hidden'}.txt")
-    before = speech(script)[:2]
-    talk = script.conversation(insist=True, tag="u")
-    before = [turn.replace(b"a001 ", b"u1 ") for turn in before]
-    ending = improvise(talk, [*before, answer.encode() + b"\r\n"])
-    assert ending.name in ("refused", "busy", "unavailable")
+def test_no_answer_but_the_go_ahead_starts_tls(name, hidden, answer, ending):
+    script = load(f"{name}/{'upgraded-hidden' if hidden else 'upgraded'}.txt")
+    talk = script.conversation(insist=True)
+    ended = improvise(talk, [*until_go_ahead(script)[0], answer])
+    assert ended.name == ending
     assert talk.tunnel is None
-    assert talk.result.advertised is advertised
-    assert talk.result.said.split(" ", 1)[0] == answer.split(" ", 1)[0]
+    if ended.error is None:
+        listed = REGISTRY[name].LISTING is not Listing.NONE
+        assert talk.result.advertised is (listed and not hidden)
+        assert talk.result.said
+        assert not SPECIMENS[name].quoted or talk.result.said.split()[0].encode() in answer.split()
+
+
+def until_go_ahead(script):
+    """What the server says before its go-ahead, and that."""
+    kinds = [turn.kind for turn in script.turns]
+    *before, go_ahead = [t.data for t in script.turns[: kinds.index("tls")] if t.kind == "peer"]
+    return before, go_ahead
 
 
 # An answer that comes before the question was finished
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_with("go_ahead", manner=Manner.SPLIT)
 def test_an_answer_to_half_a_request_is_unsolicited(name):
-    script = load(f"{name}/upgraded-split.txt")
-    greeting, listed, go_ahead, *_ = speech(script)
-    talk, answers = script.conversation(), iter([greeting, listed])
+    script = whole_upgrade(name)
+    before, go_ahead = until_go_ahead(script)
+    talk, answers = script.conversation(manner=Manner.SPLIT), iter(before)
     caught = None
     try:
         for effect in talk:
-            if isinstance(effect, Settle) and talk.tunnel is None:
+            if effect == Settle(_SPLIT_GAP):
                 talk.hear(go_ahead)
             elif isinstance(effect, Receive):
-                talk.hear(next(answers, SERVER_HELLO))
+                talk.hear(next(answers, None) or enveloped(talk, SERVER_HELLO))
     except ProtocolError as error:
         caught = error
     assert isinstance(caught, Unsolicited), caught
@@ -624,17 +649,8 @@ def test_an_answer_to_half_a_request_is_unsolicited(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "refusal"),
-    [
-        ("smtp", b"450 4.7.1 Too many connections, try again later\r\n"),
-        ("smtp", b"452 4.3.1 over quota\r\n"),
-        ("imap", b"a001 NO [UNAVAILABLE] try again later\r\n"),
-        ("imap", b"a001 NO [LIMIT] too many connections\r\n"),
-        ("pop3", b"-ERR [SYS/TEMP] try again later\r\n"),
-        ("pop3", b"-ERR too many connections\r\n"),
-    ],
+    ("name", "speech"), [(name, said) for name in ALL for said in SPECIMENS[name].rate_limits]
 )
-def test_a_rate_limit_met_by_the_question_for_capabilities_is_busy(name, refusal):
-    script = whole_upgrade(name)
-    ending = improvise(script.conversation(), [speech(script)[0], refusal])
-    assert ending.name == "busy"
+def test_a_rate_limit_met_by_the_question_for_capabilities_is_busy(name, speech):
+    said_so = [words for words in speech if words]
+    assert improvise(whole_upgrade(name).conversation(), said_so).name == "busy"

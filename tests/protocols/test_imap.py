@@ -8,7 +8,9 @@ import pytest
 
 from tests.protocols.replay import improvise, load
 from unstrip.protocols.imap import IN_CLEAR, Answer, between_commands, completion, greeting
-from unstrip.wire import Outcome, ProtocolError, Spoofed, TooLong, Unsolicited, Wire
+from unstrip.trouble import ProtocolError, Spoofed, TooLong, Unsolicited
+from unstrip.upgrade import Outcome
+from unstrip.wire import Wire
 
 
 def received(dialog, heard, *args, secure=False):

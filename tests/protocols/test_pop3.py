@@ -6,7 +6,9 @@ import pytest
 
 from tests.protocols.replay import improvise, load
 from unstrip.protocols.pop3 import IN_CLEAR, Status, capabilities, status
-from unstrip.wire import Outcome, ProtocolError, Receive, Send, Unsolicited, Wire
+from unstrip.trouble import ProtocolError, Unsolicited
+from unstrip.upgrade import Outcome
+from unstrip.wire import Receive, Send, Wire
 
 
 def received(heard):

@@ -12,11 +12,14 @@ from tests.protocols.replay import (
     Turn,
     Unreadable,
     check,
+    enveloped,
     parse,
     scripts,
     unescape,
 )
+from unstrip.protocols import smtp
 from unstrip.tunnel import HandshakeFailed
+from unstrip.upgrade import Asking, Manner
 
 HEAD = "protocol: smtp\nexpect: unavailable\n"
 
@@ -102,6 +105,48 @@ def test_a_residue_that_differs_from_its_header_fails():
     with pytest.raises(AssertionError):
         play(head + talk)
     assert play(head.replace("+OX", "+O") + talk).residue == b"+O"
+
+
+def test_what_the_client_is_told_is_in_the_headers(monkeypatch):
+    told = []
+    monkeypatch.setattr(smtp, "client", lambda wire, ask: told.append(ask))
+    head = HEAD + "helo: a\nhost: b\ntag: c\ninsist: yes\nmanner: split\n\nS: 554 no\n"
+    parse(head).conversation(helo="d")
+    assert told == [Asking(helo="d", host="b", tag="c", insist=True, manner=Manner.SPLIT)]
+
+
+UPGRADE = "protocol: pop3\nside: server\nexpect: upgraded\n\nS: +OK mx.example.net unstrip ready\n"
+
+
+@pytest.mark.parametrize("bite", [1, 3, 1000])
+def test_a_client_may_go_on_before_it_is_answered(bite):
+    answers = "S: -ERR [AUTH] Not before TLS\nS: +OK Begin TLS now\n<TLS>\nC: QUIT\nS: +OK Bye\n"
+    script = parse(UPGRADE + "C: USER a\nC: STLS\n" + answers)
+    ending = Stage(script, bite).play()
+    check(script, ending, whole=False)
+    assert ending.name == "upgraded"
+
+
+def test_a_server_may_not():
+    """What comes in bites is one speech: a client that does not wait for its end is wrong."""
+    talk = "S: +OK\nC: CAPA\nS: +OK\nS: .\n"
+    script = parse("protocol: pop3\nexpect: not offered\n\nS: +OK\nS: x\nC: CAPA\n" + talk)
+    with pytest.raises(AssertionError):
+        Stage(script, 5).play()
+
+
+class Box:
+    """An envelope."""
+
+    def wrap(self, records):
+        return b"[" + records + b"]"
+
+
+def test_a_peer_puts_its_hello_into_the_envelope_that_is_in_use():
+    talk = parse(HEAD + "\nS: 554 no\n").conversation()
+    assert enveloped(talk, SERVER_HELLO) == SERVER_HELLO
+    talk._envelope = Box()
+    assert enveloped(talk, SERVER_HELLO) == b"[" + SERVER_HELLO + b"]"
 
 
 def test_every_transcript_says_what_it_is():

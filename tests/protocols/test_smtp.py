@@ -6,7 +6,9 @@ import pytest
 
 from tests.protocols.replay import improvise, load
 from unstrip.protocols.smtp import IN_CLEAR, Reply, keywords, reply
-from unstrip.wire import Outcome, ProtocolError, TooLong, Wire
+from unstrip.trouble import ProtocolError, TooLong
+from unstrip.upgrade import Outcome
+from unstrip.wire import Wire
 
 
 def received(heard):

@@ -33,20 +33,11 @@ from unstrip.io.session import failure
 from unstrip.policy import Decision, Level, Policy
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side, Utterance
+from unstrip.trouble import Ended, Injected, ProtocolError
 from unstrip.tunnel import HandshakeFailed
+from unstrip.upgrade import Asking, Manner, Upgrade
 from unstrip.verdict import Code, Finding, Verdict, judge
-from unstrip.wire import (
-    Asking,
-    Ended,
-    Injected,
-    Manner,
-    ProtocolError,
-    Receive,
-    Send,
-    StartTLS,
-    Upgrade,
-    Wire,
-)
+from unstrip.wire import Receive, Send, StartTLS, Wire
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOST = "mx.example.org"
@@ -58,6 +49,8 @@ SMTPS = Endpoint(HOST, 465, "smtp", implicit=True)
 IMAP = Endpoint(HOST, 143, "imap")
 IMAPS = Endpoint(HOST, 993, "imap", implicit=True)
 POP3 = Endpoint(HOST, 110, "pop3")
+FTP = Endpoint(HOST, 21, "ftp")
+POSTGRESQL = Endpoint(HOST, 5432, "postgresql")
 
 MAY = Decision(Level.MAY)
 ENCRYPT = Decision(Level.ENCRYPT)
@@ -362,3 +355,29 @@ def found(verdict: Verdict, code: Code) -> Finding:
 
 def judged(evidence: Evidence, decision: Decision = MAY, **others: Iterable[Evidence]) -> Verdict:
     return judge(decision, evidence, **others)
+
+
+def ftp(protection: str) -> Evidence:
+    """FTP upgraded, with this answer to PROT P."""
+    lines = (
+        "S: 220 ftp",
+        "C: FEAT",
+        "S: 211-have",
+        "S:  AUTH TLS",
+        "S: 211 end",
+        "C: AUTH TLS",
+        "S: 234 go",
+        "<TLS>",
+        "C: PBSZ 0",
+        "S: 200 PBSZ=0",
+        "C: PROT P",
+        f"S: {protection}",
+        "C: FEAT",
+        "S: 211 none",
+    )
+    return heard(*lines, endpoint=FTP)
+
+
+def postgresql(answer: str) -> Evidence:
+    """PostgreSQL, with this one byte in answer to SSLRequest."""
+    return heard(f"S: {answer}\\", endpoint=POSTGRESQL)

@@ -13,7 +13,8 @@ from unstrip.handshake import Handshake
 from unstrip.policy import Decision, Level, Policy
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side, Utterance
-from unstrip.wire import Manner, Outcome, Trouble, Upgrade
+from unstrip.trouble import Trouble
+from unstrip.upgrade import Manner, Outcome, Upgrade
 
 WORDS = (
     "STARTTLS",

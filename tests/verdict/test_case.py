@@ -21,6 +21,7 @@ from tests.verdict.scenes import (
     upgraded,
 )
 from unstrip.transcript import Layer, Side
+from unstrip.upgrade import Manner, Outcome
 from unstrip.verdict.case import (
     CERTAIN,
     SINGLE_SOURCE,
@@ -32,7 +33,6 @@ from unstrip.verdict.case import (
     proofs,
 )
 from unstrip.verdict.case import heard as said_by
-from unstrip.wire import Manner, Outcome
 
 weights = st.floats(0.01, 0.999)
 grounds = st.builds(Ground, st.sampled_from("abcd"), weights, st.just(""))

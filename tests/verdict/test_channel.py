@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import timedelta
 
 import pytest
@@ -24,6 +24,7 @@ from tests.verdict.scenes import (
     codes,
     days_ago,
     found,
+    ftp,
     heard,
     implicit,
     judged,
@@ -38,8 +39,8 @@ from tests.verdict.scenes import (
 from unstrip.certificates import spki
 from unstrip.evidence import Failure
 from unstrip.policy import Decision, Level
+from unstrip.trouble import Trouble
 from unstrip.verdict import Code, Exposure, Reach, Standing, authenticated, exposure, good_enough
-from unstrip.wire import Trouble
 
 INTERCEPTED, INVALID = Code.TLS_INTERCEPTED, Code.CERTIFICATE_INVALID
 REFUSAL = Failure(Trouble.UNMET, "the peer did not prove who it is")
@@ -493,3 +494,23 @@ def test_what_was_not_accepted_is_named_by_its_certificate():
     assert verdict.code is INVALID
     assert verdict.standing is Standing.FALLS_SHORT
     assert not verdict.meets
+
+
+# TLS that stands, and what does not pass through it
+
+
+def test_data_beside_a_protected_control_connection_is_in_clear_and_falls_short():
+    evidence = ftp("536 not supported")
+    for decision in (ENCRYPT, VERIFY):
+        verdict = judged(evidence, decision)
+        assert verdict.code is Code.PARTLY_IN_CLEAR
+        assert not verdict.meets
+        assert "536 not supported" in found(verdict, Code.PARTLY_IN_CLEAR).words
+    assert judged(evidence, MAY).meets
+    assert set(astuple(judged(evidence).exposure)) == {Reach.READS}
+
+
+def test_protected_data_is_nothing_to_speak_of():
+    verdict = judged(ftp("200 private"), VERIFY)
+    assert verdict.code is Code.TLS_OK_AUTHENTICATED
+    assert verdict.meets

@@ -24,6 +24,7 @@ from tests.verdict.scenes import (
     VERIFY,
     chain,
     codes,
+    ftp,
     heard,
     hidden,
     implicit,
@@ -40,9 +41,10 @@ from tests.verdict.scenes import (
 from unstrip.evidence import Evidence, Failure, from_json, to_json
 from unstrip.io.addresses import Unresolved
 from unstrip.policy import Decision, Level
+from unstrip.trouble import Trouble
+from unstrip.upgrade import Manner, Outcome, Upgrade
 from unstrip.verdict import Code, Standing, Verdict, judge
 from unstrip.verdict.values import Finding
-from unstrip.wire import Manner, Outcome, Trouble, Upgrade
 
 # -- every code ------------------------------------------------------------------------
 
@@ -90,6 +92,7 @@ CASES: dict[Code, Callable[[], Verdict]] = {
     Code.NEVER_OFFERED: lambda: judged(stripped(), history=steadily(stripped())),
     Code.OFFER_ABSENT_UNEXPLAINED: lambda: judged(stripped()),
     Code.NO_GREETING_IN_TLS: lambda: judged(heard("<silence>", endpoint=SMTPS)),
+    Code.PARTLY_IN_CLEAR: lambda: judged(ftp("536 no")),
     Code.PIN_MISMATCH: lambda: judged(upgraded(), OTHER_PIN),
     Code.CERTIFICATE_INVALID: lambda: judged(
         upgraded(untrusted(), failure=Failure(Trouble.UNMET, "not proved")), VERIFY

@@ -18,6 +18,7 @@ from tests.verdict.scenes import (
     NO_OFFER,
     NOW,
     POP3,
+    POSTGRESQL,
     SMTPS,
     THAI_ELSEWHERE,
     THAI_STRIPPED,
@@ -30,6 +31,7 @@ from tests.verdict.scenes import (
     hidden,
     implicit,
     judged,
+    postgresql,
     refused,
     steadily,
     stripped,
@@ -39,8 +41,8 @@ from tests.verdict.scenes import (
 )
 from unstrip.policy import Policy, decide
 from unstrip.policy.history import opinion
+from unstrip.upgrade import Manner
 from unstrip.verdict import Code, Standing
-from unstrip.wire import Manner
 
 REMOVED, UNEXPLAINED = Code.OFFER_REMOVED, Code.OFFER_ABSENT_UNEXPLAINED
 
@@ -614,3 +616,31 @@ def test_the_proof_points_at_the_list_that_was_heard():
     (proof,) = found(judged(SUBSCRIBER, elsewhere=[ELSEWHERE]), REMOVED).proof
     assert proof.data == b"SMTPUTF8"  # its last line
     assert proof.data in SUBSCRIBER.transcript[proof.utterance].data
+
+
+# Where nothing is listed, the answer is all the offer there is
+
+
+def test_a_refusal_by_a_protocol_without_lists_is_an_offer_that_is_not_there():
+    verdict = judged(postgresql("N"))
+    assert verdict.code is Code.OFFER_ABSENT_UNEXPLAINED
+    assert "TLS is refused" in found(verdict, Code.OFFER_ABSENT_UNEXPLAINED).words
+
+
+def test_it_was_turned_round_in_the_path_if_it_was_granted_before():
+    granted = heard("S: S\\", "<TLS>", endpoint=POSTGRESQL)
+    history = [days_ago(days, granted) for days in (20, 10, 1)]
+    verdict = judged(postgresql("N"), history=history)
+    assert verdict.code is Code.OFFER_REMOVED
+    assert "turned into a no" in found(verdict, Code.OFFER_REMOVED).words
+
+
+def test_it_was_never_there_if_it_was_refused_for_weeks():
+    history = [days_ago(days, postgresql("N")) for days in (20, 10, 1)]
+    assert judged(postgresql("N"), history=history).code is Code.NEVER_OFFERED
+
+
+def test_nothing_is_missing_from_a_list_that_no_protocol_has():
+    silent = heard("<silence>", endpoint=POSTGRESQL)
+    assert judged(silent).code is Code.SILENT_AFTER_REQUEST
+    assert Code.OFFER_ABSENT_UNEXPLAINED not in codes(judged(silent))

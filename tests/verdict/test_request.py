@@ -11,6 +11,7 @@ from tests.verdict.scenes import (
     EHLO,
     ENCRYPT,
     GRANTED,
+    HOST,
     IMAP,
     IMAPS,
     MAY,
@@ -28,11 +29,15 @@ from tests.verdict.scenes import (
     judged,
     refused,
     stripped,
+    unheard,
     upgraded,
 )
+from unstrip.evidence import Endpoint, Failure
+from unstrip.protocols import tds
 from unstrip.transcript import Layer, Side, Utterance
+from unstrip.trouble import Trouble
+from unstrip.upgrade import Manner
 from unstrip.verdict import Code, Standing
-from unstrip.wire import Manner
 
 IMAP_OFFER = (
     "S: * OK ready",
@@ -454,6 +459,12 @@ def test_the_implicit_port_fails_in_ways_of_its_own(lines, code):
     assert judged(heard("<ClientHello>", *lines, endpoint=SMTPS), VERIFY).code is code
 
 
+def test_a_packet_that_begins_as_a_tls_record_does_is_none_all_the_same():
+    mysql = "R: \\x16\\0\\0\\2\\xff\\x13\\x04#08S01Bad handshake\\"
+    verdict = judged(heard(*HELLO, mysql, "<TLS fails>"), VERIFY)
+    assert verdict.code is Code.PLAINTEXT_INSTEAD_OF_TLS
+
+
 def test_text_from_an_implicit_port_may_mean_that_it_starts_in_clear():
     wrong_door = heard("<ClientHello>", "R: 220 mx", "<TLS fails>", endpoint=SMTPS)
     assert "smtp://" in found(judged(wrong_door), Code.PLAINTEXT_INSTEAD_OF_TLS).because[0]
@@ -535,3 +546,19 @@ def test_less_than_five_milliseconds_say_nothing(usual, noted):
     probes = [refused(delays=[usual] * 3) for _ in range(4)]
     verdict = judged(refused(delays=[usual, usual, 0.0]), beside=probes)
     assert (Code.ANSWERED_NEARER in codes(verdict)) is noted
+
+
+def test_an_alert_in_an_envelope_is_a_failure_of_tls_and_no_plaintext():
+    """TDS wraps the handshake, and with it the alert of an honest server."""
+    alert = b"\x12\x01\x00\x0f\x00\x00\x01\x00" + b"\x15\x03\x03\x00\x02\x02\x28"
+    words = (
+        Utterance(Side.CLIENT, Layer.CLEAR, tds.PRELOGIN, 0.1),
+        Utterance(Side.SERVER, Layer.CLEAR, b"\x04", 0.2),
+        Utterance(Side.CLIENT, Layer.HANDSHAKE, b"\x12", 0.3),
+        Utterance(Side.SERVER, Layer.HANDSHAKE, alert, 0.4),
+    )
+    failed = Failure(Trouble.TLS, "TLS failed: an alert", "SSLV3_ALERT_HANDSHAKE_FAILURE")
+    endpoint = Endpoint(HOST, 1433, "ms-sql-s")
+    evidence = unheard(TimeoutError(), endpoint)
+    seen = replace(evidence, transcript=words, failure=failed, connected=0.1)
+    assert codes(judged(seen)) == {Code.TLS_FAILED}

@@ -19,7 +19,8 @@ from unstrip.evidence import Endpoint, Evidence
 from unstrip.io.addresses import look_up
 from unstrip.io.clock import DeadlinePassed
 from unstrip.io.session import Session, Terms
-from unstrip.wire import Send, Settle, Upgrade
+from unstrip.upgrade import Upgrade
+from unstrip.wire import Send, Settle
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -154,7 +155,7 @@ class Exchange(asyncio.Protocol, Generic[T]):
                     said.append(effect.data)
                 elif type(effect) is not Settle:
                     return
-                elif (seconds := self._seconds(effect)) > 0:
+                elif not self.talk.spoken_to and (seconds := self._seconds(effect)) > 0:
                     self._settling = self._loop.call_later(seconds, self._go_on)
                     return
             if self.leave and self.talk.tunnel is not None:

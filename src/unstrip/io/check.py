@@ -14,9 +14,10 @@ from unstrip.io.asyncio import attend
 from unstrip.io.session import Terms
 from unstrip.io.store import History
 from unstrip.policy import Decision, Level, Policy, decide, history, local
+from unstrip.protocols import REGISTRY
 from unstrip.target import implicit_twin
+from unstrip.upgrade import Manner, Outcome
 from unstrip.verdict import Verdict, judge
-from unstrip.wire import Manner, Outcome
 
 PROBE_TIMEOUT = 10.0  # seconds at most for each probe
 
@@ -105,7 +106,7 @@ async def _probe(
 
 def _probes(endpoint: Endpoint, plan: Plan) -> Iterator[tuple[Endpoint, Manner]]:
     if not endpoint.implicit:
-        for manner in Manner:
+        for manner in REGISTRY[endpoint.protocol].MANNERS:
             yield endpoint, manner
     twin = implicit_twin(endpoint, plan.implicit_port)
     if twin is not None:

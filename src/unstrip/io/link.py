@@ -28,8 +28,8 @@ from unstrip.io.store import History
 from unstrip.io.trust import anchors
 from unstrip.policy import Decision, Level, Policy, decide, history
 from unstrip.target import parse
+from unstrip.upgrade import Asking, Upgrade
 from unstrip.verdict import Verdict, good_enough, judge
-from unstrip.wire import Asking, Upgrade
 
 
 class Unprotected(ConnectionError):

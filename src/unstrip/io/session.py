@@ -19,9 +19,11 @@ from unstrip.handshake import Handshake
 from unstrip.io.addresses import Unresolved
 from unstrip.io.clock import Clock
 from unstrip.io.trust import anchors, client_context
-from unstrip.protocols import REGISTRY
+from unstrip.protocols import LEGACY_TLS, REGISTRY
+from unstrip.trouble import Injected, ProtocolError, Trouble
 from unstrip.tunnel import HandshakeFailed, Tunnel
-from unstrip.wire import Asking, Dialog, Injected, ProtocolError, Trouble, Upgrade, Wire
+from unstrip.upgrade import Asking, Upgrade
+from unstrip.wire import Dialog, Wire
 
 TIMEOUT = 30.0  # seconds for everything
 _SETTLE_LEAST, _SETTLE_MOST = 0.01, 0.5  # seconds
@@ -43,6 +45,7 @@ class Terms:
         settle: seconds to listen for anything unsolicited once TLS stands; None is about one
             round trip, 0 does not wait.
         leave: take leave when the dialog is over; False keeps the connection for the caller.
+        tls_at_most: the newest version of TLS to speak, "TLSv1.2"; None is the newest there is.
         accept: sees the annotated handshake before anything is said inside; raises Unmet.
     """
 
@@ -52,6 +55,7 @@ class Terms:
     roots: Anchors | None = None
     settle: float | None = None
     leave: bool = True
+    tls_at_most: str | None = None
     accept: Callable[[Handshake], None] | None = None
 
 
@@ -66,7 +70,8 @@ class Session:
         self._roots = terms.roots or anchors()
         self._protocol = REGISTRY[endpoint.protocol]
         self._ended: Upgrade | None = None
-        self._ask = replace(terms.ask, tag=secrets.token_hex(4))  # F-01: none that can be guessed
+        # F-01: a tag that cannot be guessed; R10: the name that was given, and no other
+        self._ask = replace(terms.ask, tag=secrets.token_hex(4), host=endpoint.reference)
         self.talk = Conversation(
             self._dialog,
             self._make_tunnel,
@@ -123,8 +128,11 @@ class Session:
         return upgrade
 
     def _make_tunnel(self) -> Tunnel:
-        context = client_context(self._roots)
-        self._tunnel = BundledTunnel(context, self.endpoint.reference, self._protocol.ALPN)
+        legacy = self._protocol.LEGACY and not self.endpoint.implicit
+        at_most = LEGACY_TLS if legacy else self.terms.tls_at_most
+        alpn = None if legacy else self._protocol.ALPN
+        context = client_context(self._roots, at_most)
+        self._tunnel = BundledTunnel(context, self.endpoint.reference, alpn)
         return self._tunnel
 
     def _inspect(self, found: Handshake) -> Handshake:

@@ -43,9 +43,12 @@ def _read(path: str, _written: int) -> Anchors:
 
 
 @cache
-def client_context(roots: Anchors) -> SSL.Context:
-    """Return our client side's context for these roots."""
-    return bundled.client_context(roots.source)
+def client_context(roots: Anchors, at_most: str | None = None) -> SSL.Context:
+    """Return our client side's context for these roots.
+
+    Args: at_most: the newest version of TLS to speak, "TLSv1.2"; None is the newest there is.
+    """
+    return bundled.client_context(roots.source, at_most)
 
 
 def _system_roots() -> Path:

@@ -16,6 +16,12 @@ from enum import Enum
 KEPT = 4 * 1024 * 1024  # bytes kept; the oldest go first
 _RECORD_HEADER = 5  # bytes
 _RECORD = re.compile(rb"[\x14-\x17]\x03")  # RFC 8446, 5.1: a type, and TLS's major version
+_BEGINNING = re.compile(  # of TLS: a record where a line may be, a hello or an alert anywhere
+    rb"(?<=\n)[\x14-\x17]\x03"
+    rb"|\x16\x03[\x00-\x04]..[\x01\x02]\x00"
+    rb"|\x15\x03[\x00-\x04]\x00\x02[\x01\x02]",
+    re.DOTALL,
+)
 
 
 class Leg(Enum):
@@ -49,12 +55,18 @@ class Crossing:
 class Crossings:
     """The record of what crossed.
 
-    Args: watch: told of each crossing at once.
+    Args:
+        watch: told of each crossing at once.
+        unwrapped: takes TLS records out of what the protocol wraps them in, where it does.
     Attributes: complete: nothing had to be forgotten.
     """
 
-    def __init__(self, watch: Callable[[Crossing], None] | None = None) -> None:
-        self._watch = watch
+    def __init__(
+        self,
+        watch: Callable[[Crossing], None] | None = None,
+        unwrapped: Callable[[bytes], bytes] = bytes,
+    ) -> None:
+        self._watch, self._unwrapped = watch, unwrapped
         self._start = time.monotonic()
         self._all: deque[Crossing] = deque()
         self._size = 0
@@ -87,17 +99,22 @@ class Crossings:
 
     def in_clear(self, leg: Leg, connection: int = 1) -> bytes:
         """Return what crossed there outside TLS, joined."""
-        return in_clear(self.said(leg, connection))
+        return in_clear(self._unwrapped(self.said(leg, connection)))
 
 
 def in_clear(stream: bytes) -> bytes:
-    """Return what of `stream` is in no TLS record; a record may begin wherever a line may."""
+    """Return what of `stream` is in no TLS record.
+
+    A record may begin wherever a line may; one that cannot be mistaken begins TLS anywhere, since
+    the words of some protocols have neither lines nor ends.
+    """
     clear, at = bytearray(), 0
     while at < len(stream):
         if _RECORD.match(stream, at):
             at += _RECORD_HEADER + int.from_bytes(stream[at + 3 : at + 5], "big")
         else:
-            end = stream.find(b"\n", at) + 1 or len(stream)
+            found = _BEGINNING.search(stream, at)
+            end = found.start() if found else len(stream)
             clear += stream[at:end]
             at = end
     return bytes(clear)

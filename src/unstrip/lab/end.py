@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeAlias
 
+from unstrip.lab.ear import Ear
 from unstrip.lab.loopback import WAITING
-from unstrip.lab.speech import Ear
 
 Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _PARTING = 1.0  # seconds for what was written last to leave

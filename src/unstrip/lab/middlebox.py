@@ -14,11 +14,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from unstrip.escaping import printable
 from unstrip.lab.crossings import Crossing, Crossings
+from unstrip.lab.dialect import Dialect
+from unstrip.lab.dialects import DIALECTS
 from unstrip.lab.loopback import WAITING, loopback_addresses
 from unstrip.lab.loopback import listen as listen_on
 from unstrip.lab.passage import Address, Passage, Route
-from unstrip.lab.speech import Dialect, dialect
 from unstrip.lab.trick import Trick
 from unstrip.lab.tricks import trick_named
 
@@ -45,21 +47,24 @@ class Middlebox:
     def __init__(
         self,
         trick: type[Trick],
-        dialect: Dialect,
+        dialect: type[Dialect],
         route: Route,
         *,
+        naive: bool = False,
+        code: str = "",
         deadline: float = DEADLINE,
         most: int = MOST,
         watch: Callable[[Crossing], None] | None = None,
     ) -> None:
         self.trick = trick
         self._dialect, self._route = dialect, route
+        self._naive, self._code = naive, code
         self._deadline, self._most = deadline, most
         self._passages: set[asyncio.Task[None]] = set()
         self._closing = asyncio.get_running_loop().create_future()
         self.host, self.port = "", 0
         self.clients = 0
-        self.crossings = Crossings(watch)
+        self.crossings = Crossings(watch, dialect.unwrapped)
         self.troubles: deque[Exception] = deque(maxlen=_KEPT)
 
     async def open(self, host: str, port: int) -> None:
@@ -89,7 +94,8 @@ class Middlebox:
             writer.transport.abort()
             return
         self.clients += 1
-        trick = self.trick(self._dialect, self.clients)
+        dialect = self._dialect(naive=self._naive)  # its own: some remember what was said
+        trick = self.trick(dialect, self.clients, self._code)
         passage = Passage((reader, writer), self._route, trick, self.crossings)
         task = asyncio.get_running_loop().create_task(self._attend(passage))
         self._passages.add(task)
@@ -117,6 +123,7 @@ async def middlebox(
     upstream: Address,
     listen: Address = ("127.0.0.1", 0),
     naive: bool = False,
+    reply: str = "",
     implicit_upstream: Address | None = None,
     deadline: float = DEADLINE,
     most: int = MOST,
@@ -129,6 +136,7 @@ async def middlebox(
         upstream: the server's host and port.
         listen: where clients come; port 0 is any that is free.
         naive: match per segment and in capitals only, as real boxes do.
+        reply: the code of the refusal to give; else the protocol's usual one.
         implicit_upstream: the same server's port for TLS from the start; some tricks need it.
         deadline: seconds for one client.
         most: clients at once.
@@ -136,16 +144,21 @@ async def middlebox(
     Raises: Unstageable; NotLoopback; Unresolved; OSError.
     """
     kind = trick_named(trick) if isinstance(trick, str) else trick
-    if protocol not in kind.PROTOCOLS:
-        raise Unstageable(f"{kind.NAME} is not a trick on {protocol}")
+    speech = DIALECTS.get(protocol)
+    if speech is None or not kind.suits(speech):
+        raise Unstageable(f"{kind.NAME} is not a trick on {printable(protocol)}")
+    if reply and reply not in speech.WORDS.refusals:
+        known = ", ".join(speech.WORDS.refusals)
+        raise Unstageable(f"{protocol} has no refusal {printable(reply)}, but {known}")
     if kind.SPLICES and implicit_upstream is None:
         raise Unstageable(f"{kind.NAME} needs the server's implicit-TLS port as well")
     for address in (upstream, implicit_upstream):
         if address is not None:
             await loopback_addresses(address[0])  # and once more whenever it is dialled
     route = Route(upstream, implicit_upstream)
-    words = dialect(protocol, naive=naive)
-    box = Middlebox(kind, words, route, deadline=deadline, most=most, watch=watch)
+    box = Middlebox(
+        kind, speech, route, naive=naive, code=reply, deadline=deadline, most=most, watch=watch
+    )
     await box.open(*listen)
     try:
         yield box

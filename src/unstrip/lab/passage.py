@@ -7,16 +7,18 @@ out. Once TLS begins, each direction is passed on by itself.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
 from unstrip.lab.crossings import Crossings, Leg
+from unstrip.lab.dialect import Command
+from unstrip.lab.ear import Ear
 from unstrip.lab.end import End, Streams
-from unstrip.lab.interception import careless_context, intercept
+from unstrip.lab.interception import Secured, careless_context, intercept
 from unstrip.lab.loopback import dial
-from unstrip.lab.speech import Command, Ear, Topic
 from unstrip.lab.trick import (
     Actions,
     Close,
@@ -74,11 +76,8 @@ class Passage:
         match await self._clear(server):
             case Relay():
                 await _relay(self._client, server)
-            case Intercept(context):
-                pose = Tunnel(context, None, server_side=True)
-                alpn = REGISTRY[self._trick.dialect.protocol].ALPN
-                visit = Tunnel(careless_context(alpn), self._route.server[0])
-                await intercept((self._client, pose), (server, visit), self._note)
+            case Intercept() as how:
+                await self._intercept(server, how)
             case Splice(hello):
                 await _relay(self._client, await self._leave_for_implicit(server), hello)
             case Reset():
@@ -91,6 +90,22 @@ class Passage:
         """Close both connections."""
         ends = [end for end in (self._client, self._server) if end is not None]
         await asyncio.gather(*(end.close() for end in ends))
+
+    async def _intercept(self, server: End, how: Intercept) -> None:
+        if how.redial:
+            await server.close()
+            server = await self._dial(self._route.server)
+        dialect = self._trick.dialect
+        pose = visit = None
+        if how.context is not None:
+            if REGISTRY[dialect.PROTOCOL].LEGACY:
+                how.context.maximum_version = ssl.TLSVersion.TLSv1_2
+            pose = Tunnel(how.context, None, server_side=True)
+        if how.upwards:
+            visit = Tunnel(careless_context(REGISTRY[dialect.PROTOCOL]), self._route.server[0])
+        client_end = Secured(self._client, pose, dialect.envelope(), how.hello)
+        server_end = Secured(server, visit, dialect.envelope())
+        await intercept(client_end, server_end, self._note, how.opening)
 
     # In clear
 
@@ -124,7 +139,7 @@ class Passage:
         yield from self._of_server(server)
 
     def _of_client(self, client: End) -> Iterator[Actions]:
-        while (data := client.ear.next()) is not None:
+        while (data := client.ear.next(self._trick.dialect.command_end)) is not None:
             self._asked = self._trick.dialect.read_command(data)
             yield self._trick.client_says(self._asked)
         if client.ear.tls:
@@ -134,9 +149,7 @@ class Passage:
 
     def _of_server(self, server: End) -> Iterator[Actions]:
         dialect = self._trick.dialect
-        listing = self._asked is not None and self._asked.topic is Topic.LISTING
-        message = dialect.listing if listing else dialect.reply
-        while (data := server.ear.next(message)) is not None:
+        while (data := server.ear.next(self._reply_end)) is not None:
             reply = dialect.read_reply(data, self._asked, first=not self._greeted)
             self._greeted = True
             yield self._trick.server_says(reply)
@@ -144,6 +157,9 @@ class Passage:
             yield iter([ToClient(server.ear.rest()), Relay()])
         elif server.ended:
             yield iter([ToClient(server.ear.rest())])
+
+    def _reply_end(self, heard: bytes) -> int:
+        return self._trick.dialect.reply_end(heard, self._asked)
 
     # Connections
 
@@ -157,7 +173,7 @@ class Passage:
         return await self._dial(self._route.implicit)
 
     def _end(self, streams: Streams, heard: Leg, sent: Leg) -> End:
-        ear = Ear(naive=self._trick.dialect.naive)
+        ear = Ear(self._trick.dialect.begins_tls, naive=self._trick.dialect.naive)
         return End(streams, ear, partial(self._note, heard), partial(self._note, sent))
 
 

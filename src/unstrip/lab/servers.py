@@ -17,8 +17,8 @@ from unstrip.io.asyncio import Exchange
 from unstrip.lab.loopback import listen
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Side
-from unstrip.tunnel import Tunnel
-from unstrip.wire import Serving, Upgrade
+from unstrip.tunnel import ServerTunnel
+from unstrip.upgrade import Serving, Upgrade
 
 DEADLINE = 60.0  # seconds for one visit, from its first byte to its last
 _KEPT = 1000  # endings kept for inspection
@@ -120,18 +120,24 @@ async def serve(
     """Serve `protocol` while the block lasts.
 
     Args:
-        context: the server's TLS.
+        context: this server's TLS, and no other's: what the protocol asks of it is set here.
         implicit: TLS comes before the first word.
         offer: offer TLS, and grant it; without, the request is refused.
         port: 0 is any that is free.
     Raises: NotLoopback; Unresolved; OSError.
     """
-    dialog, serving = REGISTRY[protocol].server, Serving(offer=offer)
+    spoken, serving = REGISTRY[protocol], Serving(offer=offer)
+    legacy = spoken.LEGACY and not implicit
+    alpn = None if legacy else spoken.ALPN
+    if legacy:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if alpn is not None:
+        context.set_alpn_protocols([alpn])
 
     def talk() -> Conversation[Upgrade]:
         return Conversation(
-            lambda wire: dialog(wire, serving),
-            lambda: Tunnel(context, None, server_side=True),
+            lambda wire: spoken.server(wire, serving),
+            lambda: ServerTunnel(context, alpn),
             side=Side.SERVER,
             implicit=implicit,
         )

@@ -8,11 +8,11 @@ carried out nothing else crosses, in either direction.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
-from unstrip.lab.speech import Command, Dialect, Reply
+from unstrip.lab.dialect import Command, Dialect, Reply, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,21 @@ class Relay:
 
 @dataclass(frozen=True, slots=True)
 class Intercept:
-    """Speak TLS with each side, and pass on what is inside.
+    """Speak TLS with the client, with the server, or with both, and pass on what is inside.
 
-    Attributes: context: how to pose as the server.
+    Attributes:
+        context: how to pose as the server; None leaves the client in clear.
+        hello: what the client has said of TLS already.
+        upwards: speak TLS with the server too; without, it is left in clear.
+        opening: what the server is to hear first, inside TLS where there is TLS.
+        redial: on a new connection to the server, since it heard the old one's beginning.
     """
 
-    context: ssl.SSLContext
+    context: ssl.SSLContext | None
+    hello: bytes = b""
+    upwards: bool = True
+    opening: bytes = b""
+    redial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +91,35 @@ class Trick:
     Args:
         dialect: how the protocol's words are told apart.
         nth: which of the middlebox's clients this is, counted from 1.
+        code: which of the protocol's replies to give, for tricks that have several.
 
     Attributes:
         ID: the attack's number in the catalogue of threats.
         NAME: what it is called on the command line.
         WHAT: one sentence about it.
-        PROTOCOLS: those it exists for.
+        CLIENT, SERVER: what a correct client and a correct server do, a clause each.
         SPLICES: it needs the server's implicit-TLS port as well.
     """
 
     ID: ClassVar[str]
     NAME: ClassVar[str]
     WHAT: ClassVar[str]
-    PROTOCOLS: ClassVar[tuple[str, ...]] = ("smtp", "imap", "pop3")
+    CLIENT: ClassVar[str]
+    SERVER: ClassVar[str]
     SPLICES: ClassVar[bool] = False
 
-    def __init__(self, dialect: Dialect, nth: int = 1) -> None:
-        self.dialect, self.nth = dialect, nth
+    def __init__(self, dialect: Dialect, nth: int = 1, code: str = "") -> None:
+        self.dialect, self.nth, self.code = dialect, nth, code
+
+    @classmethod
+    def suits(cls, dialect: type[Dialect]) -> bool:
+        """Tell whether there is such an attack on that protocol."""
+        return bool(dialect.PROTOCOL)
+
+    @classmethod
+    def number(cls, dialect: type[Dialect]) -> str:
+        """Return the attack's number in the catalogue, for that protocol."""
+        return dialect.IDS.get(cls.NAME, cls.ID)
 
     def server_says(self, reply: Reply) -> Actions:
         """Yield what becomes of a message of the server's."""
@@ -113,6 +134,31 @@ class Trick:
         yield ToServer(hello)
         yield Relay()
 
-    def words(self, table: Mapping[str, bytes], tag: bytes = b"") -> bytes:
-        """Return the words for this protocol, with the tag filled in where there is one."""
-        return table[self.dialect.protocol].replace(b"{tag}", tag)
+
+class Withholding(Trick):
+    """The request never reaches the server, nor does TLS where the client begins it all the same.
+
+    MySQL's clients do: they wait for no go-ahead. A request that the box overlooks reaches it,
+    and so does what follows.
+    """
+
+    def __init__(self, dialect: Dialect, nth: int = 1, code: str = "") -> None:
+        super().__init__(dialect, nth, code)
+        self._withheld = False
+
+    def requested(self, command: Command) -> Actions:
+        """Yield what becomes of the request."""
+        raise NotImplementedError
+
+    def client_says(self, command: Command) -> Actions:
+        """Keep the request from the server; what else is said passes."""
+        if command.topic is Topic.UPGRADE:
+            self._withheld = True
+            yield from self.requested(command)
+        else:
+            yield ToServer(command.data)
+
+    def client_hello(self, hello: bytes) -> Actions:
+        """Swallow it, unless the server has granted it."""
+        if not self._withheld:
+            yield from super().client_hello(hello)

@@ -11,29 +11,22 @@ from dataclasses import dataclass
 
 from unstrip.escaping import excerpt, printable
 from unstrip.framing import LINES_LIMIT, line
-from unstrip.wire import (
-    Asking,
-    Dialog,
-    Ended,
-    Manner,
-    Outcome,
-    ProtocolError,
-    Serving,
-    Spoofed,
-    TooLong,
-    Unsolicited,
-    Upgrade,
-    Wire,
-    lists,
-)
+from unstrip.trouble import Ended, ProtocolError, Spoofed, TooLong, Unsolicited
+from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
+from unstrip.wire import Dialog, Wire
 
 NAME = "imap"
-MUST_LIST = True  # RFC 9051, 6.1.1
+DEFINED_BY = "RFC 9051, 6.2.1"
+ALIASES = ()
+LISTING = Listing.DUE  # RFC 9051, 6.1.1
 OFFER = VERB = "STARTTLS"
 PORTS = {"imap": 143}
 IMPLICIT_PORTS = {"imaps": 993}
-ALPN = "imap"  # RFC 7595
+ALPN = "imap"  # RFC 2595
+MANNERS = tuple(Manner)
+LEGACY = False
 
+REQUEST = re.compile(rb"^[0-9A-Za-z]+ STARTTLS\r\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(  # all that a client may say before TLS (R2)
     rb"[0-9A-Za-z]+ (?:CAPABILITY|NOOP|LOGOUT|STARTTLS|starttls|QSTARTTLSQ)\r\n"
 )

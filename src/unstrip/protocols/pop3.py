@@ -11,27 +11,22 @@ from dataclasses import dataclass
 
 from unstrip.escaping import excerpt, printable
 from unstrip.framing import dotted, line
-from unstrip.wire import (
-    Asking,
-    Dialog,
-    Ended,
-    Manner,
-    Outcome,
-    ProtocolError,
-    Serving,
-    Unsolicited,
-    Upgrade,
-    Wire,
-    lists,
-)
+from unstrip.trouble import Ended, ProtocolError, Unsolicited
+from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
+from unstrip.wire import Dialog, Wire
 
 NAME = "pop3"
-MUST_LIST = False  # RFC 2449, 5: CAPA is optional
+DEFINED_BY = "RFC 2595, 4"
+ALIASES = ()
+LISTING = Listing.OPTIONAL  # RFC 2449, 5: CAPA is optional
 OFFER = VERB = "STLS"
 PORTS = {"pop3": 110}
 IMPLICIT_PORTS = {"pop3s": 995}
-ALPN = "pop3"  # RFC 7595
+ALPN = "pop3"  # RFC 2595
+MANNERS = tuple(Manner)
+LEGACY = False
 
+REQUEST = re.compile(rb"^STLS\r\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(rb"(?:CAPA|QUIT|STLS|stls|QSTARTTLSQ)\r\n")  # all before TLS (R2)
 _LATER = re.compile(
     r"\[(?:SYS/TEMP|LOGIN-DELAY|IN-USE)\]|too many|try again later|quota", re.IGNORECASE

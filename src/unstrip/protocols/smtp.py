@@ -1,42 +1,62 @@
-"""SMTP: STARTTLS (RFC 3207) over ESMTP (RFC 5321); implicit TLS for submission (RFC 8314)."""
+"""SMTP: STARTTLS (RFC 3207) over ESMTP (RFC 5321); implicit TLS for submission (RFC 8314).
+
+LMTP (RFC 2033) is the same with another hello: what differs is a `Dialect`.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from re import Pattern
 
 from unstrip.escaping import excerpt, printable
 from unstrip.framing import LINES_LIMIT, line
-from unstrip.wire import (
-    Asking,
-    Dialog,
-    Ended,
-    Manner,
-    Outcome,
-    ProtocolError,
-    Serving,
-    TooLong,
-    Unsolicited,
-    Upgrade,
-    Wire,
-    lists,
-)
+from unstrip.trouble import Ended, ProtocolError, TooLong, Unsolicited
+from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
+from unstrip.wire import Dialog, Wire
 
 NAME = "smtp"
-MUST_LIST = True  # RFC 3207, 3: STARTTLS is an extension, and EHLO lists those
+DEFINED_BY = "RFC 3207, 4"
+ALIASES = ()
+LISTING = Listing.DUE  # RFC 3207, 3: STARTTLS is an extension, and EHLO lists those
 OFFER = VERB = "STARTTLS"
 PORTS = {"smtp": 25, "submission": 587}
 IMPLICIT_PORTS = {"smtps": 465, "submissions": 465}
 ALPN = None  # none is registered for SMTP
+MANNERS = tuple(Manner)
+LEGACY = False
 
-IN_CLEAR = re.compile(  # all that a client may say before TLS (R2)
-    rb"(?:EHLO [!-~]+|NOOP|RSET|QUIT|STARTTLS|starttls|QSTARTTLSQ)\r\n"
-)
+REQUEST = re.compile(rb"^STARTTLS\r\n", re.IGNORECASE | re.MULTILINE)
 _LATER = re.compile(r"too many|rate.?limit|throttl|try again later|quota|too busy", re.IGNORECASE)
 _REPLY = re.compile(rb"[2-5][0-9][0-9](?:[ -]|$)")  # RFC 5321, 4.2
 COMMAND_LIMIT = 2048  # bytes; RFC 5321, 4.5.3.1.4 says 512, more with extensions
 _PATIENCE = 50  # commands on either side of TLS (R27)
 _WEB_VERBS = ("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT")  # no peer of ours (X-01)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What tells SMTP from LMTP.
+
+    Attributes:
+        hello: the verb that asks for the extensions.
+        service: what a server calls it.
+        extensions: what our server lists beside SIZE and STARTTLS.
+    """
+
+    hello: str
+    service: str
+    extensions: tuple[str, ...]
+
+    @property
+    def in_clear(self) -> Pattern[bytes]:
+        """Match all that a client may say before TLS (R2)."""
+        verbs = rf"{self.hello} [!-~]+|NOOP|RSET|QUIT|STARTTLS|starttls|QSTARTTLSQ"
+        return re.compile(rf"(?:{verbs})\r\n".encode())
+
+
+ESMTP = Dialect("EHLO", "ESMTP", ("ENHANCEDSTATUSCODES", "8BITMIME"))
+IN_CLEAR = ESMTP.in_clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +78,24 @@ class Reply:
         return Outcome.BUSY if busy else Outcome.REFUSED
 
 
-def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
+def client(wire: Wire, ask: Asking = Asking(), dialect: Dialect = ESMTP) -> Dialog[Upgrade]:
     """The sending side: greeting, EHLO, STARTTLS, and EHLO again inside."""
-    wire.confine(IN_CLEAR)
+    wire.confine(dialect.in_clear)
     greeting = yield from reply(wire)
     if greeting.code != 220:  # RFC 5321, 4.3.2; 554, 421 and RFC 7504's 521 are no service
         busy = greeting.outcome is Outcome.BUSY
         outcome = Outcome.BUSY if busy else Outcome.UNAVAILABLE
         return Upgrade(outcome, greeting=greeting.text, said=greeting.text)
-    hello = yield from ehlo(wire, ask)
+    hello = yield from ehlo(wire, ask, dialect)
     if wire.secure:
         inside = keywords(inside_hello(hello))
         return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, inside=inside)
-    return (yield from _upgrade(wire, ask, greeting, hello))
+    return (yield from _upgrade(wire, ask, dialect, greeting, hello))
 
 
-def _upgrade(wire: Wire, ask: Asking, greeting: Reply, hello: Reply) -> Dialog[Upgrade]:
+def _upgrade(
+    wire: Wire, ask: Asking, dialect: Dialect, greeting: Reply, hello: Reply
+) -> Dialog[Upgrade]:
     offered = keywords(hello)
     advertised = lists(offered, OFFER)
     unlisted = "" if hello.code == 250 else hello.text
@@ -96,7 +118,8 @@ def _upgrade(wire: Wire, ask: Asking, greeting: Reply, hello: Reply) -> Dialog[U
         busy = answer.code == 421  # any other excuse is a refusal: the offer stood (J-02)
         return ended(Outcome.BUSY if busy else Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
-    again = inside_hello((yield from ehlo(wire, ask)))  # RFC 3207, 4.2: forget all, ask again
+    # RFC 3207, 4.2: forget all, ask again
+    again = inside_hello((yield from ehlo(wire, ask, dialect)))
     return ended(Outcome.UPGRADED, inside=keywords(again))
 
 
@@ -106,29 +129,30 @@ def farewell(wire: Wire) -> Dialog[None]:
     yield from wire.flush()
 
 
-def server(wire: Wire, serve: Serving = Serving()) -> Dialog[Upgrade]:
+def server(wire: Wire, serve: Serving = Serving(), dialect: Dialect = ESMTP) -> Dialog[Upgrade]:
     """The receiving side: it upgrades any correct client and takes no mail from anyone."""
-    wire.send_line(f"220 {serve.name} ESMTP unstrip")
+    wire.send_line(f"220 {serve.name} {dialect.service} unstrip")
     if wire.secure:
-        yield from _answer(wire, serve)
+        yield from _answer(wire, serve, dialect)
         return Upgrade(Outcome.IMPLICIT)
     offered = (OFFER,) if serve.offer else ()
-    if not (yield from _answer(wire, serve)):
+    if not (yield from _answer(wire, serve, dialect)):
         return Upgrade(Outcome.NOT_ASKED, serve.offer, offered=offered)
     yield from wire.accept_tls(
         b"220 2.0.0 Ready to start TLS\r\n", b"501 5.5.1 Nothing may follow STARTTLS\r\n"
     )
-    yield from _answer(wire, serve)  # RFC 3207, 4.2: as after the greeting, which is not repeated
+    # RFC 3207, 4.2: as after the greeting, which is not repeated
+    yield from _answer(wire, serve, dialect)
     return Upgrade(Outcome.UPGRADED, serve.offer, offered=offered)
 
 
-def _answer(wire: Wire, serve: Serving) -> Dialog[bool]:
+def _answer(wire: Wire, serve: Serving, dialect: Dialect) -> Dialog[bool]:
     """Answer commands until STARTTLS is to be granted (True) or the client is gone (False)."""
     for _ in range(_PATIENCE):
         verb, argument = yield from _command(wire)
         if verb == VERB and serve.offer and not wire.secure and not argument:
             return True
-        wire.send_line(_answer_to(verb, argument, wire, serve))
+        wire.send_line(_answer_to(verb, argument, wire, serve, dialect))
         if verb == "QUIT" or verb in _WEB_VERBS:
             yield from wire.flush()
             return False
@@ -137,13 +161,13 @@ def _answer(wire: Wire, serve: Serving) -> Dialog[bool]:
     return False
 
 
-def _answer_to(verb: str, argument: str, wire: Wire, serve: Serving) -> str:
+def _answer_to(verb: str, argument: str, wire: Wire, serve: Serving, dialect: Dialect) -> str:
     match verb:
-        case "EHLO":
-            tls = "" if wire.secure or not serve.offer else f"250-{OFFER}\r\n"
-            extensions = f"250-SIZE 10240000\r\n{tls}250-ENHANCEDSTATUSCODES\r\n250 8BITMIME"
-            return f"250-{serve.name}\r\n{extensions}"
-        case "HELO":
+        case dialect.hello:
+            tls = [OFFER] if serve.offer and not wire.secure else []
+            *listed, last = [serve.name, "SIZE 10240000", *tls, *dialect.extensions]
+            return "".join(f"250-{text}\r\n" for text in listed) + f"250 {last}"
+        case "HELO" if dialect is ESMTP:  # RFC 2033, 4.1: LMTP has none
             return f"250 {serve.name}"
         case "NOOP" | "RSET":
             return "250 2.0.0 Ok"
@@ -193,11 +217,11 @@ def reply(wire: Wire) -> Dialog[Reply]:
             raise TooLong(f"a reply of more than {LINES_LIMIT} lines")
 
 
-def ehlo(wire: Wire, ask: Asking) -> Dialog[Reply]:
+def ehlo(wire: Wire, ask: Asking, dialect: Dialect) -> Dialog[Reply]:
     """Say EHLO and receive the answer; never HELO, which knows no STARTTLS (S-04)."""
     if closing := (yield from closing_early(wire)):
         return closing
-    wire.command(f"EHLO {ask.helo}")
+    wire.command(f"{dialect.hello} {ask.helo}")
     return (yield from reply(wire))
 
 

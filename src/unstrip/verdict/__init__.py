@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from unstrip.evidence import Evidence
 from unstrip.policy import Decision, Level
+from unstrip.upgrade import Outcome
 from unstrip.verdict import channel, offer, request, unknown
 from unstrip.verdict.case import Case, Rule
 from unstrip.verdict.channel import authenticated, exposure, good_enough
@@ -24,7 +25,6 @@ from unstrip.verdict.values import (
     Standing,
     Verdict,
 )
-from unstrip.wire import Outcome
 
 __all__ = [
     "Code",
@@ -101,6 +101,7 @@ def _meets(decision: Decision, evidence: Evidence) -> bool:
     if evidence.failure is not None:
         return False
     if evidence.secured and evidence.handshake is not None:
-        return good_enough(decision, evidence.handshake)
+        whole = not (evidence.upgrade and evidence.upgrade.exposed)
+        return good_enough(decision, evidence.handshake) and (whole or decision.level <= Level.MAY)
     settled = evidence.upgrade is not None and evidence.upgrade.outcome in _SETTLED
     return settled and decision.level <= Level.MAY

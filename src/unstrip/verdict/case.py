@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from unstrip.evidence import Evidence
 from unstrip.policy import Decision
-from unstrip.protocols import REGISTRY
+from unstrip.protocols import REGISTRY, Protocol
 from unstrip.transcript import Layer, Side
+from unstrip.upgrade import Outcome, Upgrade
 from unstrip.verdict.values import Finding, Proof
-from unstrip.wire import Outcome, Upgrade
 
 SINGLE_SOURCE = 0.9  # one source, however often it says so, convinces no further
 CERTAIN = 0.99  # nothing seen from one end is surer
@@ -40,21 +40,24 @@ class Case:
         return self.evidence.upgrade or Upgrade(Outcome.BROKEN_OFF)
 
     @property
+    def protocol(self) -> Protocol:
+        """What was spoken."""
+        return REGISTRY[self.evidence.endpoint.protocol]
+
+    @property
     def offer(self) -> str:
         """The protocol's word for offering TLS."""
-        return REGISTRY[self.evidence.endpoint.protocol].OFFER
+        return self.protocol.OFFER
 
     @property
     def verb(self) -> str:
         """The protocol's command that asks for it."""
-        return REGISTRY[self.evidence.endpoint.protocol].VERB
+        return self.protocol.VERB
 
     @property
     def asked(self) -> bool:
         """TLS was asked for, in whatever spelling."""
-        said = heard(self.evidence, Side.CLIENT, Layer.CLEAR).upper().splitlines()
-        verb = self.verb.encode()
-        return any(line.split()[-1:] == [verb] and not line.startswith(b"EHLO ") for line in said)
+        return bool(self.protocol.REQUEST.search(heard(self.evidence, Side.CLIENT, Layer.CLEAR)))
 
     @property
     def doors(self) -> tuple[Evidence, ...]:

@@ -11,9 +11,10 @@ from unstrip.evidence import Evidence
 from unstrip.handshake import Handshake
 from unstrip.policy import Decision, Level
 from unstrip.policy.history import proved
+from unstrip.trouble import Trouble
+from unstrip.upgrade import Outcome
 from unstrip.verdict.case import Case, Ground, combined, offered_words
 from unstrip.verdict.values import Code, Exposure, Finding, Reach
-from unstrip.wire import Outcome, Trouble
 
 _SOON = timedelta(days=14)
 _FRESH = timedelta(hours=48)
@@ -41,6 +42,8 @@ def exposure(decision: Decision, evidence: Evidence) -> Exposure:
     if not evidence.secured and not _stood(evidence):
         reach = Reach.READS if _words_crossed(evidence) else Reach.UNKNOWN
         return Exposure(reach, reach, reach)
+    if _exposed(evidence):
+        return Exposure(Reach.READS, Reach.READS, Reach.READS)
     handshake = evidence.handshake
     proven = authenticated(decision, handshake)
     secret = handshake is not None and handshake.forward_secrecy
@@ -49,6 +52,11 @@ def exposure(decision: Decision, evidence: Evidence) -> Exposure:
         attacker=Reach.SAFE if proven else Reach.READS,
         later=Reach.SAFE if secret else Reach.READS,
     )
+
+
+def _exposed(evidence: Evidence) -> str:
+    """Return what crosses in clear beside the TLS that stands, in the server's words."""
+    return evidence.upgrade.exposed if evidence.upgrade else ""
 
 
 def _stood(evidence: Evidence) -> bool:
@@ -65,6 +73,13 @@ def _words_crossed(evidence: Evidence) -> bool:
     if failure is not None and failure.trouble in (Trouble.SPOOFED, Trouble.UNSOLICITED):
         return True
     return upgrade is not None and upgrade.outcome not in (Outcome.BUSY, Outcome.UNAVAILABLE)
+
+
+def partly_in_clear(case: Case) -> Iterator[Finding]:
+    """TLS stands, and yet some of what matters does not pass through it (F-FTP-1)."""
+    if case.evidence.secured and (left := _exposed(case.evidence)):
+        words = f"TLS stands, but not everything passes through it: {brief(left)}"
+        yield Finding(Code.PARTLY_IN_CLEAR, 0.95, words, source=case.protocol.DEFINED_BY)
 
 
 def certificate(case: Case) -> Iterator[Finding]:
@@ -137,7 +152,7 @@ def lists_differ(case: Case) -> Iterator[Finding]:
     inside = tuple(line.upper() for line in case.upgrade.inside)
     if case.evidence.secured and case.offer in inside:
         words = f"{case.offer} is offered again inside TLS, where it must not be"
-        yield Finding(Code.OFFERED_INSIDE_TLS, 0.5, words, source="RFC 3207, 4.2")
+        yield Finding(Code.OFFERED_INSIDE_TLS, 0.5, words, source=case.protocol.DEFINED_BY)
     if case.evidence.secured and inside and (extra := _mechanisms(before) - _mechanisms(inside)):
         words = f"listed in clear, but not inside TLS: {brief(', '.join(sorted(extra)))}"
         yield Finding(Code.CAPABILITIES_DIFFER, 0.4, words)
@@ -240,4 +255,12 @@ def _takes_passwords(lines: tuple[str, ...]) -> bool:
     return bool({"PLAIN", "LOGIN"} & _mechanisms(lines)) and "LOGINDISABLED" not in lines
 
 
-RULES = (certificate, downgraded, key_changed, forward_secrecy, expires_soon, lists_differ)
+RULES = (
+    partly_in_clear,
+    certificate,
+    downgraded,
+    key_changed,
+    forward_secrecy,
+    expires_soon,
+    lists_differ,
+)

@@ -14,10 +14,9 @@ from datetime import datetime, timedelta
 from unstrip.escaping import brief
 from unstrip.evidence import Evidence
 from unstrip.policy.history import STEADY_TIME, STEADY_VISITS, proved
-from unstrip.protocols import REGISTRY
+from unstrip.upgrade import Listing, Outcome, Upgrade, lists
 from unstrip.verdict.case import Case, Ground, combined, offered_words, proofs
 from unstrip.verdict.values import Code, Finding, Proof
-from unstrip.wire import Outcome, Upgrade, lists
 
 _MASKED = re.compile(r"[X*]{2,}[A-Z]?")  # the last letter may stand (Cisco's XXXXXXXA)
 _MASKED_BANNER = re.compile(r"[*20 ]{8,}")
@@ -89,17 +88,23 @@ def missing(case: Case) -> Iterator[Finding]:
     if grounds:
         grounds += _doors(case)
         confidence = combined([*grounds, *_granted(case)])
-        words = f"the offer of {case.offer} was removed in the path"
+        words = _words(
+            case,
+            "the offer of {} was removed in the path",
+            "the server's yes was turned into a no in the path",
+        )
         because = (*dict.fromkeys(ground.words for ground in grounds), *_asked_anyway(case))
         yield Finding(Code.OFFER_REMOVED, confidence, words, because, _gap(case))
     elif case.evidence.secured or any(probe.secured for probe in case.probes):
         yield _hidden(case)
     elif _always_missing(case):
         visits = f"{len(case.history)} earlier visits"
-        words = f"{case.offer} is not offered, and was not on any of {visits}"
+        words = _words(case, "{} is not offered", "TLS is refused")
+        words += f", as on all {visits}"
         yield Finding(Code.NEVER_OFFERED, 0.8, words, _asked_anyway(case))
     else:
-        words = f"{case.offer} is not offered; from this one look nobody can tell why"
+        words = _words(case, "{} is not offered", "TLS is refused")
+        words += "; from this one look nobody can tell why"
         because = (*(ground.words for ground in _doors(case)), *_asked_anyway(case))
         yield Finding(Code.OFFER_ABSENT_UNEXPLAINED, 0.9, words, because)
 
@@ -126,8 +131,8 @@ def inconsistent(case: Case) -> Iterator[Finding]:
 
 def _none_needed(case: Case) -> bool:
     """TLS was granted by a server that need not have a list, and has none."""
-    must = REGISTRY[case.evidence.endpoint.protocol].MUST_LIST
-    return bool(case.upgrade.unlisted) and case.evidence.secured and not must
+    due = case.protocol.LISTING is Listing.DUE
+    return bool(case.upgrade.unlisted) and case.evidence.secured and not due
 
 
 def _capabilities_heard(case: Case) -> bool:
@@ -135,6 +140,8 @@ def _capabilities_heard(case: Case) -> bool:
     upgrade = case.evidence.upgrade
     if upgrade is None or case.evidence.endpoint.implicit:
         return False
+    if case.protocol.LISTING is Listing.NONE:
+        return upgrade.outcome is Outcome.REFUSED
     return upgrade.outcome not in (Outcome.BUSY, Outcome.UNAVAILABLE, Outcome.IMPLICIT)
 
 
@@ -219,6 +226,12 @@ def _hidden(case: Case) -> Finding:
     proof = ", with a valid certificate" if verified else ""
     because = (f"asked anyway, the server upgraded{proof}",)
     return Finding(Code.OFFER_HIDDEN, 0.97 if verified else 0.7, words, because)
+
+
+def _words(case: Case, of_a_list: str, of_an_answer: str) -> str:
+    """Where nothing is listed, the answer to the request is all the offer there is."""
+    listed = case.protocol.LISTING is not Listing.NONE
+    return of_a_list.format(case.offer) if listed else of_an_answer
 
 
 def _always_missing(case: Case) -> bool:

@@ -10,6 +10,8 @@ from unstrip.escaping import brief, excerpt
 from unstrip.evidence import Evidence
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side
+from unstrip.trouble import Trouble
+from unstrip.upgrade import CANARY, Manner, Outcome
 from unstrip.verdict.case import (
     Case,
     Ground,
@@ -20,7 +22,6 @@ from unstrip.verdict.case import (
     proofs,
 )
 from unstrip.verdict.values import Code, Finding, Proof
-from unstrip.wire import CANARY, Manner, Outcome, Trouble
 
 _TOOLS = (  # sentences that known stripping tools say in a server's stead
     "200 STRIPTLS",
@@ -33,7 +34,7 @@ _TELLING = 6  # so many X's are no placeholder in a sentence
 _NOT_UNDERSTOOD = re.compile(
     r"unknown|invalid|recogni|understood|implemented|syntax", re.IGNORECASE
 )
-_TLS_RECORDS = frozenset({0x14, 0x15, 0x16, 0x17})  # RFC 8446, 5.1
+_TLS_RECORD = re.compile(rb"[\x14-\x17](?:\x03|\Z)")  # RFC 8446, 5.1: a type, the version's 3
 _NEARER, _NEARER_SECONDS, _SAMPLES = 0.5, 0.005, 5
 
 
@@ -46,7 +47,7 @@ def injected(case: Case) -> Iterator[Finding]:
     words = f"plaintext was injected behind the go-ahead: {excerpt(residue)}"
     because = ("it would have passed for the answer to the first command inside TLS",)
     shown = last_proof(case.evidence, residue)
-    yield Finding(Code.PLAINTEXT_INJECTED, 0.98, words, because, shown, "RFC 3207, 4.2")
+    yield Finding(Code.PLAINTEXT_INJECTED, 0.98, words, because, shown, case.protocol.DEFINED_BY)
 
 
 def spoofed(case: Case) -> Iterator[Finding]:
@@ -56,7 +57,7 @@ def spoofed(case: Case) -> Iterator[Finding]:
         return
     if failure.trouble in (Trouble.SPOOFED, Trouble.UNSOLICITED):
         words = f"the dialog was led astray before TLS: {failure.words}"
-        yield Finding(Code.STATE_SPOOFED, 0.9, words, source="RFC 9051, 6.2.1")
+        yield Finding(Code.STATE_SPOOFED, 0.9, words, source=case.protocol.DEFINED_BY)
 
 
 def desynchronised(case: Case) -> Iterator[Finding]:
@@ -121,7 +122,7 @@ def refused(case: Case) -> Iterator[Finding]:
     words = f"{case.offer} is offered, but refused when asked for"
     because = tuple(ground.words for ground in grounds)
     shown = proofs(case.evidence, upgrade.said.encode())
-    source = "RFC 3207, 4" if case.offer == "STARTTLS" else "RFC 2595, 4"
+    source = case.protocol.DEFINED_BY
     yield Finding(Code.REJECTED_AFTER_OFFER, combined(grounds), words, because, shown, source)
 
 
@@ -151,7 +152,8 @@ def broke_at_the_upgrade(case: Case) -> Iterator[Finding]:
             yield Finding(Code.TLS_FAILED, 0.9, failure.words, _alert_note(failure.reason))
         return
     answer = heard(evidence, Side.SERVER, Layer.HANDSHAKE)
-    if answer and answer[0] not in _TLS_RECORDS:
+    alerted = "ALERT" in failure.reason  # TLS was heard, in whatever envelope
+    if answer and not _TLS_RECORD.match(answer) and not alerted:
         words = f"in answer to the TLS handshake came plaintext: {excerpt(answer)}"
         shown, hint = _first_answer(evidence, answer), _starts_in_clear(case)
         yield Finding(Code.PLAINTEXT_INSTEAD_OF_TLS, 0.5, words, hint, shown)
@@ -196,7 +198,10 @@ def answered_nearer(case: Case) -> Iterator[Finding]:
 
 
 def _bogus(said: str) -> bool:
-    """SMTP's answers to STARTTLS are 220, 4yz and 5yz (RFC 3207, 4); no other protocol numbers."""
+    """Who numbers replies has one that means yes, and the others with 2 and 3 mean nothing here.
+
+    SMTP's and LMTP's is 220 (RFC 3207, 4), NNTP's 382 (RFC 4642, 2.2.1), FTP's 234 (RFC 4217, 4).
+    """
     return bool(re.match(r"[23]\d\d ", said))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from unstrip.escaping import brief
-from unstrip.protocols import REGISTRY
+from unstrip.trouble import Trouble
+from unstrip.upgrade import Outcome
 from unstrip.verdict.case import Case, proofs
 from unstrip.verdict.values import Code, Finding
-from unstrip.wire import Outcome, Trouble
 
 _NAMED = {
     Trouble.UNRESOLVED: Code.NAME_UNRESOLVED,
@@ -50,11 +50,9 @@ def _other_door(case: Case) -> tuple[str, ...]:
     mute = evidence.connected is not None and not evidence.transcript
     if not mute or failure is None or failure.trouble is not Trouble.DEADLINE:
         return ()
-    return (f"the server said nothing; if this port begins with TLS, try {_scheme(case)}://",)
-
-
-def _scheme(case: Case) -> str:
-    return next(iter(REGISTRY[case.evidence.endpoint.protocol].IMPLICIT_PORTS))
+    schemes = tuple(case.protocol.IMPLICIT_PORTS)
+    words = "the server said nothing; if this port begins with TLS, try"
+    return (f"{words} {schemes[0]}://",) if schemes else ()
 
 
 RULES = (busy, no_service, broken_off)

@@ -33,8 +33,8 @@ from unstrip.faces.cli.record import Record
 from unstrip.faces.cli.speech import Exit
 from unstrip.policy import Level
 from unstrip.transcript import Layer, Side, said
+from unstrip.upgrade import Manner, Outcome
 from unstrip.verdict import Code, Standing
-from unstrip.wire import Manner, Outcome
 
 MASKED = NO_OFFER.replace(b"SIZE", b"XXXXXXXA")
 

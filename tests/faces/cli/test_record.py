@@ -18,9 +18,11 @@ from tests.verdict.scenes import (
     unheard,
     upgraded,
 )
+from unstrip.comparison import Visits, compare
 from unstrip.evidence import Evidence, from_json, to_json
-from unstrip.faces.cli.record import Record, record
+from unstrip.faces.cli.record import ComparisonRecord, Record, comparison_record, record
 from unstrip.io.check import Checked
+from unstrip.io.compare import Compared
 from unstrip.verdict import Standing
 
 
@@ -84,3 +86,19 @@ def test_all_the_evidence_is_in_it():
     assert made.evidence == stripped()
     assert made.beside == (upgraded(), implicit())
     assert made.verdict is CHECKED["removed"].verdict
+
+
+COMPARED = {
+    "alike": (upgraded(), upgraded()),
+    "closed": (upgraded(), unheard(ConnectionRefusedError())),
+    "stripped": (stripped(), implicit()),
+}
+
+
+@pytest.mark.parametrize(("name", "code"), [("alike", 0), ("closed", 1), ("stripped", 1)])
+def test_the_record_of_a_comparison_has_all_of_it(name, code):
+    seen = COMPARED[name]
+    compared = Compared(SMTP, compare(*map(Visits, seen)), seen)
+    made = comparison_record(compared)
+    assert (made.target, made.exit, made.evidence) == ("mx.example.org:25", code, seen)
+    assert from_json(ComparisonRecord, to_json(made)) == made

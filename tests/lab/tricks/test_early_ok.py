@@ -1,6 +1,6 @@
 from tests.lab.stage import play
 from unstrip.lab.crossings import Leg
-from unstrip.wire import Trouble
+from unstrip.trouble import Trouble
 
 
 def test_an_answer_to_nothing_ends_it_before_anything_is_said(authority):

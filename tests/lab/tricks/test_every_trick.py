@@ -2,45 +2,29 @@
 
 import pytest
 
-from tests.lab.stage import PROTOCOLS, RUNNERS, play
+from tests.lab.endings import CASES, REFUSALS, USUAL, came_to, ending, withheld
+from tests.lab.stage import RUNNERS, play
+from tests.protocols.specimen import only_permitted
+from tests.protocols.specimens import SPECIMENS
 from unstrip.lab.crossings import Leg
-from unstrip.lab.tricks import TRICKS, NoSuchTrick, trick_named
-from unstrip.protocols import REGISTRY
-from unstrip.wire import Outcome, Trouble
+from unstrip.lab.dialects import DIALECTS
+from unstrip.lab.tricks import TRICKS, NoSuchTrick, protocols, trick_named
+from unstrip.upgrade import Outcome
 
-# trick: what it comes to, for each protocol that it exists for
-MATRIX = {
-    "pass": dict.fromkeys(PROTOCOLS, Outcome.UPGRADED),
-    "remove-offer": dict.fromkeys(PROTOCOLS, Outcome.UPGRADED),  # asked for all the same
-    "mask-offer": dict.fromkeys(PROTOCOLS, Outcome.UPGRADED),
-    "mask-banner": dict.fromkeys(PROTOCOLS, Outcome.UPGRADED),
-    "refuse-hello": dict.fromkeys(PROTOCOLS, Outcome.UPGRADED),
-    "flicker": dict.fromkeys(PROTOCOLS, Outcome.UPGRADED),
-    "refuse": dict.fromkeys(PROTOCOLS, Outcome.REFUSED),
-    "refuse-temporary": dict.fromkeys(PROTOCOLS, Outcome.REFUSED),
-    "bogus-success": {"smtp": Outcome.REFUSED, "imap": Trouble.BROKEN, "pop3": Trouble.BROKEN},
-    "silence": dict.fromkeys(PROTOCOLS, Trouble.DEADLINE),
-    "reset": dict.fromkeys(PROTOCOLS, Trouble.RESET),
-    "mask-verb": dict.fromkeys(PROTOCOLS, Outcome.REFUSED),
-    "preauth": {"imap": Trouble.SPOOFED},
-    "early-ok": {"imap": Trouble.UNSOLICITED},
-    "inject": dict.fromkeys(PROTOCOLS, Trouble.INJECTED),
-    "inject-fragment": dict.fromkeys(PROTOCOLS, Trouble.INJECTED),
-    "inject-late": dict.fromkeys(PROTOCOLS, Trouble.TLS),
-    "clear-answer": dict.fromkeys(PROTOCOLS, Trouble.TLS),
-    "own-certificate": dict.fromkeys(PROTOCOLS, Outcome.UPGRADED),  # and not verified
-    "greet-inside": dict.fromkeys(PROTOCOLS, Trouble.UNSOLICITED),
-}
-CASES = [(trick, protocol) for trick, comes_to in MATRIX.items() for protocol in comes_to]
-KEEPS_LENGTH = ["pass", "mask-offer", "mask-banner", "mask-verb"]
+KEEPS_LENGTH = ["pass", "mask-offer", "mask-banner", "mask-verb", "flip-answer"]
 
 
-def comes_to(evidence):
-    return evidence.upgrade.outcome if evidence.failure is None else evidence.failure.trouble
+def test_what_every_trick_comes_to_is_known():
+    assert set(USUAL) == set(TRICKS)
 
 
-def test_the_matrix_has_every_trick_for_every_protocol_it_exists_for():
-    assert {(name, p) for name, trick in TRICKS.items() for p in trick.PROTOCOLS} == set(CASES)
+@pytest.mark.parametrize("protocol", DIALECTS)
+def test_exceptions_are_of_tricks_that_there_are(protocol):
+    played = {trick for trick, name in CASES if name == protocol}
+    codes = {f"refuse {code}" for name, code in REFUSALS if name == protocol}
+    assert set(SPECIMENS[protocol].tricked) <= played | codes
+    for case, comes_to in SPECIMENS[protocol].tricked.items():
+        assert comes_to is not USUAL.get(case)
 
 
 @pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS)
@@ -48,7 +32,7 @@ def test_every_trick_says_what_it_is(trick):
     assert trick.ID
     assert trick.WHAT
     assert not trick.WHAT.endswith(".")
-    assert set(trick.PROTOCOLS) <= set(REGISTRY)
+    assert protocols(trick)
     assert trick_named(trick.NAME) is trick
 
 
@@ -64,11 +48,10 @@ def test_our_client_sees_through_it_and_lets_nothing_cross_in_clear(
 ):
     timeout = 0.3 if trick == "silence" else 3.0
     scene = play(authority, trick, protocol, visits=2, timeout=timeout, runner=runner)
-    assert {comes_to(seen) for seen in scene.seen} == {MATRIX[trick][protocol]}
+    assert {came_to(seen) for seen in scene.seen} == {ending(trick, protocol)}
     assert scene.crossings.complete
     for visit in (1, 2):
-        lines = scene.clear_lines(Leg.FROM_CLIENT, visit)
-        assert all(REGISTRY[protocol].IN_CLEAR.fullmatch(line) for line in lines), lines
+        assert only_permitted(protocol, scene.crossings.in_clear(Leg.FROM_CLIENT, visit))
 
 
 @pytest.mark.parametrize(("trick", "protocol"), CASES)
@@ -77,11 +60,20 @@ def test_the_evidence_of_it_is_what_the_box_did(authority, trick, protocol):
     scene = play(authority, trick, protocol, timeout=timeout)
     crossed = scene.crossings
     assert scene.only.clear_sent == len(crossed.in_clear(Leg.FROM_CLIENT))
-    assert scene.only.secured is (MATRIX[trick][protocol] is Outcome.UPGRADED)
+    assert scene.only.secured is (ending(trick, protocol) is Outcome.UPGRADED)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("trick", KEEPS_LENGTH)
+@pytest.mark.parametrize(("protocol", "code"), REFUSALS)
+def test_no_refusal_is_leave_to_go_on_in_clear(authority, protocol, code):
+    scene = play(authority, "refuse", protocol, reply=code)
+    assert came_to(scene.only) is ending("refuse", protocol, code)
+    assert withheld(protocol, scene.crossings)
+    assert only_permitted(protocol, scene.crossings.in_clear(Leg.FROM_CLIENT))
+
+
+@pytest.mark.parametrize(
+    ("trick", "protocol"), [(name, protocol) for name, protocol in CASES if name in KEEPS_LENGTH]
+)
 def test_masking_keeps_every_length(authority, trick, protocol):
     crossed = play(authority, trick, protocol).crossings
     for before, after in ((Leg.FROM_SERVER, Leg.TO_CLIENT), (Leg.FROM_CLIENT, Leg.TO_SERVER)):

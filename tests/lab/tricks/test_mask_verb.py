@@ -1,8 +1,8 @@
 import pytest
 
-from tests.lab.stage import PROTOCOLS, play
+from tests.lab.stage import play, playable
 from unstrip.lab.crossings import Leg
-from unstrip.lab.speech import dialect
+from unstrip.lab.dialects import DIALECTS
 from unstrip.lab.trick import ToServer
 from unstrip.lab.tricks.mask_verb import MaskVerb
 from unstrip.protocols import REGISTRY
@@ -17,14 +17,17 @@ from unstrip.protocols import REGISTRY
         ("imap", b"a1 starttls\r\n", b"a1 XXXXXXXX\r\n"),
         ("imap", b"STARTTLS STARTTLS\r\n", b"STARTTLS XXXXXXXX\r\n"),
         ("pop3", b"stls\r\n", b"XXXX\r\n"),
+        ("ftp", b"AUTH TLS\r\n", b"XXXXXXXX\r\n"),
+        ("ftp", b"auth  tls-c\r\n", b"XXXXXXXXXXX\r\n"),
+        ("ftp", b"AUTH GSSAPI\r\n", b"AUTH GSSAPI\r\n"),
     ],
 )
 def test_the_verb_is_masked_however_it_is_spelt(protocol, said, passed):
-    words = dialect(protocol)
+    words = DIALECTS[protocol]()
     assert list(MaskVerb(words).client_says(words.read_command(said))) == [ToServer(passed)]
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", playable("mask-verb"))
 def test_the_servers_own_refusal_gives_the_box_away(authority, protocol):
     scene = play(authority, "mask-verb", protocol)
     mask = "X" * len(REGISTRY[protocol].VERB)

@@ -1,14 +1,15 @@
 import pytest
 
-from tests.lab.stage import PROTOCOLS, play
-from unstrip.lab.crossings import Leg
-from unstrip.wire import Trouble
+from tests.lab.endings import advertised, withheld
+from tests.lab.stage import play, playable
+from unstrip.lab.dialects import DIALECTS
+from unstrip.trouble import Trouble
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", playable("reset"))
 def test_the_reset_is_told_from_any_other_ending(authority, protocol):
     scene = play(authority, "reset", protocol)
     assert scene.only.failure.trouble is Trouble.RESET
-    assert scene.only.upgrade.advertised
-    assert len(scene.clear_lines(Leg.TO_SERVER)) == 1
+    assert advertised(scene.only) is DIALECTS[protocol].lists()
+    assert withheld(protocol, scene.crossings)
     assert not scene.troubles

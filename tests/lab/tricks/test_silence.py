@@ -1,14 +1,17 @@
 import pytest
 
-from tests.lab.stage import PROTOCOLS, play
+from tests.lab.endings import advertised, withheld
+from tests.lab.stage import play, playable
+from tests.protocols.specimen import only_permitted
 from unstrip.lab.crossings import Leg
-from unstrip.wire import Trouble
+from unstrip.lab.dialects import DIALECTS
+from unstrip.trouble import Trouble
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", playable("silence"))
 def test_waiting_has_an_end_and_nothing_follows_it(authority, protocol):
     scene = play(authority, "silence", protocol, timeout=0.3)
     assert scene.only.failure.trouble is Trouble.DEADLINE
-    assert scene.only.upgrade.advertised
-    assert len(scene.clear_lines(Leg.FROM_CLIENT)) == 2
-    assert len(scene.clear_lines(Leg.TO_SERVER)) == 1
+    assert advertised(scene.only) is DIALECTS[protocol].lists()
+    assert withheld(protocol, scene.crossings)
+    assert only_permitted(protocol, scene.crossings.in_clear(Leg.FROM_CLIENT))

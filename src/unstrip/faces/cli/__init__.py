@@ -9,6 +9,7 @@ import traceback
 import click
 
 from unstrip.faces.cli.check import check
+from unstrip.faces.cli.compare import compare
 from unstrip.faces.cli.demo import demo
 from unstrip.faces.cli.history import history
 from unstrip.faces.cli.lab import lab
@@ -23,7 +24,7 @@ def cli() -> None:
 
 _REPORT = "please report it, with what UNSTRIP_TRACEBACK=1 shows"
 
-for command in (check, history, lab, demo):
+for command in (check, compare, history, lab, demo):
     cli.add_command(command)
 
 

@@ -30,6 +30,7 @@ ADVICE: dict[Code, str] = {
     Code.NEVER_OFFERED: "ask the operator to offer TLS, or use the port with implicit TLS",
     Code.OFFER_ABSENT_UNEXPLAINED: f"repeat with `--probe`; {_NETWORK}",
     Code.NO_GREETING_IN_TLS: "repeat; do not speak first on this connection",
+    Code.PARTLY_IN_CLEAR: "ask the operator to protect the data too; transfer nothing secret",
     Code.PIN_MISMATCH: "ask the operator, by another way, whether the key was changed",
     Code.CERTIFICATE_INVALID: "ask the operator; `--ca-file` if the issuer is your own",
     Code.RATE_LIMITED: "come back later; nothing is known about its TLS",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from unstrip.faces.cli.options import AT_ONCE, FILE, PORT, VisitOptions, endpoints, terms, visiting
 from unstrip.faces.cli.progress import progress
 from unstrip.faces.cli.speech import Complaint, Exit, say
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from unstrip.io.store import History
     from unstrip.policy.local import Table
 
-AT_ONCE = 50  # targets checked at the same time
 _EPILOG = """\b
 exit codes: 0 all meet the requirement, 1 some fall short, 2 usage,
 3 tampering found, 4 could not tell.
@@ -33,16 +32,10 @@ example:
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(VisitOptions):
     """The command's options, as given."""
 
-    protocol: str | None
     require: str | None
-    connect_to: str | None
-    server_name: str
-    ca_file: Path | None
-    helo: str
-    timeout: float
     probe: bool
     implicit_port: int | None
     policy: Path | None
@@ -53,34 +46,19 @@ class Options:
     json: bool
 
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
 @click.command(epilog=_EPILOG)
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
-@click.option("--protocol", metavar="NAME", help="What TARGETs without a scheme speak.")
+@visiting
 @click.option(
     "--require",
     type=click.Choice(["may", "encrypt", "verify"]),
     help="What to insist on; the local table and earlier visits may raise it.  [default: verify]",
 )
-@click.option("--connect-to", metavar="ADDRESS", help="Dial this instead of looking TARGET up.")
-@click.option("--server-name", default="", metavar="NAME", help="Name the certificate must carry.")
-@click.option("--ca-file", type=_FILE, metavar="PEM", help="Trusted roots instead of the system's.")
-@click.option("--helo", default="localhost", show_default=True, help="Name given in EHLO.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1, 3600),
-    default=30.0,
-    show_default=True,
-    help="Seconds for each session, everything included.",
-)
 @click.option("--probe", is_flag=True, help="Look further: up to five more connections.")
-@click.option("--implicit-port", type=click.IntRange(1, 65535), help="Port that --probe compares.")
-@click.option("--policy", type=_FILE, metavar="TOML", help="Table of what must be protected.")
+@click.option("--implicit-port", type=PORT, help="Port that --probe compares.")
+@click.option("--policy", type=FILE, metavar="TOML", help="Table of what must be protected.")
 @click.option(
     "--vantage",
-    type=_FILE,
+    type=FILE,
     multiple=True,
     metavar="JSON",
     help="What `check --json` saw from another network.",
@@ -100,15 +78,11 @@ def check(targets: tuple[str, ...], **options: object) -> None:
     from unstrip.io.asyncio import run
 
     chosen = Options(**options)  # type: ignore[arg-type]
-    if math.isnan(chosen.timeout):
-        raise Complaint("--timeout: that is no number of seconds")
-    endpoints = list(_endpoints(targets, chosen))
-    if not endpoints:
-        raise Complaint("there is no target to check", f"is {targets[0]} empty?")
+    visited = endpoints(targets, chosen)
     with _history(chosen) as history:
         plan = _plan(chosen, history)
-        _check_vantages(plan, endpoints)
-        sys.exit(run(lambda: _check_all(endpoints, plan, chosen)))
+        _check_vantages(plan, visited)
+        sys.exit(run(lambda: _check_all(visited, plan, chosen)))
 
 
 async def _check_all(endpoints: list[Endpoint], plan: Plan, options: Options) -> Exit:
@@ -156,50 +130,12 @@ def _print_json(checked: Checked) -> None:
     say(to_json(record(checked)))
 
 
-def _endpoints(targets: tuple[str, ...], options: Options) -> Iterator[Endpoint]:
-    from unstrip.target import BadTarget, parse
-
-    for text, place in _spelt_out(targets):
-        try:
-            yield parse(text, options.protocol, options.server_name)
-        except BadTarget as error:
-            raise Complaint(f"{place}{error}", error.hint) from error
-
-
-def _spelt_out(targets: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Read files of targets; blank lines and what follows a # are passed over."""
-    for target in targets:
-        if not target.startswith("@"):
-            yield target, ""
-            continue
-        path = Path(target[1:])
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise Complaint(f"{path} cannot be read: {error}") from error
-        for number, line in enumerate(text.splitlines(), 1):
-            if words := line.partition("#")[0].strip():
-                yield words, f"{path}, line {number}: "
-
-
 def _plan(options: Options, history: History | None) -> Plan:
     from unstrip.io.check import Plan
-    from unstrip.io.session import Terms
-    from unstrip.io.trust import NoRoots, anchors
     from unstrip.policy import Level, Policy
-    from unstrip.wire import Asking
 
-    try:
-        roots = anchors(options.ca_file)
-    except NoRoots as error:
-        raise Complaint(str(error), "give --ca-file PEM") from error
     return Plan(
-        terms=Terms(
-            ask=Asking(helo=_helo(options.helo)),
-            timeout=options.timeout,
-            connect_to=_address(options.connect_to),
-            roots=roots,
-        ),
+        terms=terms(options),
         requirement=Policy(
             "command line" if options.require else "default", Level(options.require or "verify")
         ),
@@ -209,21 +145,6 @@ def _plan(options: Options, history: History | None) -> Plan:
         implicit_port=options.implicit_port,
         elsewhere=tuple(_vantages(options.vantage)),
     )
-
-
-def _address(text: str | None) -> str | None:
-    from unstrip.hostname import BadHostName, host_name
-
-    try:
-        return None if text is None else host_name(text)
-    except BadHostName as error:
-        raise Complaint(f"--connect-to: {error}", "the port goes into TARGET") from error
-
-
-def _helo(name: str) -> str:
-    if not name.isascii() or not name.isprintable() or " " in name or not name:
-        raise Complaint(f"--helo: {name!r} is no host name", "give a name or [address]")
-    return name
 
 
 def _table(path: Path | None) -> Table:

@@ -63,10 +63,11 @@ class Scene:
 def scenes() -> tuple[Scene, ...]:
     """Return the scenes, the honest ones first."""
     from unstrip.lab.authority import Flaw
+    from unstrip.protocols import REGISTRY
 
     honest = "TLS_OK_AUTHENTICATED"
     return (
-        *(Scene("nothing", protocol, honest) for protocol in ("smtp", "imap", "pop3")),
+        *(Scene("nothing", protocol, honest) for protocol in REGISTRY),
         Scene("nothing, implicit TLS", "imap", honest, implicit=True),
         Scene("a box that only passes on", "smtp", honest, "pass"),
         Scene("nothing, certificate expired", "smtp", "TLS_OK_UNAUTHENTICATED", flaw=Flaw.EXPIRED),
@@ -84,7 +85,15 @@ def scenes() -> tuple[Scene, ...]:
         Scene("plaintext behind the go-ahead", "smtp", "PLAINTEXT_INJECTED", "inject"),
         Scene("half a line of it", "pop3", "PLAINTEXT_INJECTED", "inject-fragment"),
         Scene("plaintext in TLS's place", "smtp", "PLAINTEXT_INSTEAD_OF_TLS", "clear-answer"),
-        Scene("logged in before logging in", "imap", "STATE_SPOOFED", "preauth"),
+        Scene("logged in before logging in", "imap", "STATE_SPOOFED", "spoof-state"),
+        Scene("the same, on FTP", "ftp", "STATE_SPOOFED", "spoof-state"),
+        Scene("offer cut out of XML", "xmpp-client", "OFFER_HIDDEN", "remove-offer"),
+        Scene("a capability bit cleared", "mysql", "OFFER_HIDDEN", "remove-offer"),
+        Scene(
+            "yes made no, seen before", "postgresql", "OFFER_REMOVED", "flip-answer", visited=True
+        ),
+        Scene("yes made no, never seen before", "ldap", "REJECTED_AFTER_OFFER", "flip-answer"),
+        Scene("a login spliced in", "ldap", "PLAINTEXT_INJECTED", "inject"),
         Scene("an answer before the question", "imap", "STATE_SPOOFED", "early-ok"),
         Scene("another certificate", "imap", "TLS_INTERCEPTED", "own-certificate", visited=True),
         Scene("spliced into another port", "pop3", "DESYNC_GREETING_IN_TLS", "greet-inside"),
@@ -189,14 +198,14 @@ def _report(shown: tuple[Scene, ...], seen: list[Checked]) -> Iterator[str]:
     from unstrip.faces.cli.report import row
 
     pairs = list(zip(shown, seen, strict=True))
-    heading = f"{'between us and the server':<36}{'protocol':<10}{'verdict':<32}"
+    heading = f"{'between us and the server':<36}{'protocol':<15}{'verdict':<32}"
     yield f"  {heading}wiretap  attacker  later"
     for scene, checked in pairs:
         exposure = checked.verdict.exposure
         verdict = f"{checked.verdict.code.value} {checked.verdict.confidence:.2f}"
         mark = "" if _right(scene, checked) else paint(f"   should be {scene.right}", "red")
         yield (
-            f"  {scene.words:<36}{scene.protocol:<10}{verdict:<32}{exposure.wiretap.value:<9}"
+            f"  {scene.words:<36}{scene.protocol:<15}{verdict:<32}{exposure.wiretap.value:<9}"
             f"{exposure.attacker.value:<10}{exposure.later.value}{mark}"
         )
     right = sum(_right(*pair) for pair in pairs)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 example:
-  unstrip lab --protocol smtp --trick mask-offer --listen 127.0.0.1:2525 --to 127.0.0.1:25"""
+  unstrip lab --protocol smtp --trick mask-offer --listen 127.0.0.1:2525 --to 127.0.0.1:25
+  unstrip lab --protocol smtp --test-server 127.0.0.1:25
+
+\b
+exit codes of --test-server: 0 clean, 1 vulnerable, 2 usage, 4 could not tell"""
 _FOREVER = 10.0**9  # seconds
 
 
@@ -39,18 +44,42 @@ class _Address(click.ParamType[tuple[str, int]]):
         return host.strip("[]"), int(port)
 
 
+class _Login(click.ParamType[tuple[str, str]]):
+    """NAME:PASSWORD."""
+
+    name = "NAME:PASSWORD"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Return name and password."""
+        name, colon, password = str(value).partition(":")
+        if not name or not colon:
+            self.fail("that is not NAME:PASSWORD", param, ctx)  # nor is it to be printed
+        return name, password
+
+
 @click.command(epilog=_EPILOG)
 @click.option("--list", "list_", is_flag=True, help="List the tricks.")
-@click.option("--protocol", metavar="NAME", help="What is spoken: smtp, imap or pop3.")
+@click.option("--protocol", metavar="NAME", help="What is spoken; --list has them.")
 @click.option("--trick", metavar="NAME", help="What the middlebox does.")
 @click.option(
     "--listen", type=_Address(), default="127.0.0.1:0", show_default=True, help="For clients."
 )
 @click.option("--to", type=_Address(), help="The server.")
 @click.option("--implicit-to", type=_Address(), help="The server's port with implicit TLS.")
+@click.option("--reply", default="", metavar="CODE", help="Which refusal to give, by its code.")
 @click.option("--naive", is_flag=True, help="Match per segment and in capitals, as real boxes do.")
 @click.option("--for", "seconds", type=click.FloatRange(0), help="Seconds to run; else to Ctrl-C.")
-@click.option("--json", is_flag=True, help="One JSON object for each segment that crosses.")
+@click.option("--test-server", type=_Address(), help="Attack this server instead, as a client.")
+@click.option(
+    "--login",
+    type=_Login(),
+    envvar="UNSTRIP_LOGIN",
+    show_envvar=True,
+    help="An account on it, for what takes one.",
+)
+@click.option("--json", is_flag=True, help="One JSON object for each segment, or each attempt.")
 def lab(  # an option each
     *,
     protocol: str | None,
@@ -58,18 +87,23 @@ def lab(  # an option each
     listen: tuple[str, int],
     to: tuple[str, int] | None,
     implicit_to: tuple[str, int] | None,
+    reply: str,
     seconds: float | None,
     list_: bool,
     naive: bool,
+    test_server: tuple[str, int] | None,
+    login: tuple[str, str] | None,
     json: bool,
 ) -> None:
-    """Play a trick on every client that comes.
+    """Play a trick on every client that comes; or attack a server, and say what it withstands.
 
-    The middlebox listens and connects on loopback only, and nothing can make it do otherwise.
+    The lab listens and connects on loopback only, and nothing can make it do otherwise.
     """
     if list_:
         _list(json=json)
         return
+    if test_server:
+        _test(test_server, protocol, login, json=json)
     if not (protocol and trick and to):
         raise Complaint("--protocol, --trick and --to are needed", "see `unstrip lab --list`")
     from unstrip.io.asyncio import run
@@ -82,10 +116,23 @@ def lab(  # an option each
             upstream=to,
             listen=listen,
             naive=naive,
+            reply=reply,
             implicit_upstream=implicit_to,
             watch=_print_json if json else _print,
         )
         run(lambda: _play(playing, seconds or _FOREVER, quiet=json))
+
+
+def _test(
+    server: tuple[str, int], protocol: str | None, login: tuple[str, str] | None, *, json: bool
+) -> NoReturn:
+    if not protocol:
+        raise Complaint("--test-server needs --protocol", "see `unstrip lab --list`")
+    from unstrip.faces.cli.tester import test_server
+    from unstrip.io.asyncio import run
+
+    with _explained():
+        sys.exit(run(lambda: test_server(server, protocol, login, json=json)))
 
 
 async def _play(
@@ -99,14 +146,18 @@ async def _play(
 
 def _list(*, json: bool) -> None:
     from unstrip.evidence import to_json
-    from unstrip.lab.tricks import TRICKS
+    from unstrip.lab.dialects import DIALECTS
+    from unstrip.lab.tricks import TRICKS, protocols
 
     for name, trick in TRICKS.items():
+        playable = protocols(trick)
         if json:
-            record = {"name": name, "id": trick.ID, "what": trick.WHAT}
-            say(to_json(record | {"protocols": trick.PROTOCOLS}))
+            numbers = {protocol: trick.number(DIALECTS[protocol]) for protocol in playable}
+            record = {"name": name, "id": trick.ID, "what": trick.WHAT, "protocols": numbers}
+            say(to_json(record))
         else:
-            say(f"{name:<18} {trick.ID:<6} {', '.join(trick.PROTOCOLS):<16}  {trick.WHAT}")
+            where = "every protocol" if len(playable) == len(DIALECTS) else ", ".join(playable)
+            say(f"{name:<18} {trick.ID:<6} {trick.WHAT}\n{'':<25} on {where}")
 
 
 def _print(crossing: Crossing) -> None:

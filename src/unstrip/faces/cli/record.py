@@ -1,12 +1,17 @@
-"""The JSON of a check: everything, in one object a target; documented in docs/reference/json.md."""
+"""The JSON of a check and of a comparison: everything, in one object a target.
+
+It is documented in docs/reference/json.md.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from unstrip.comparison import Comparison
 from unstrip.evidence import Evidence
-from unstrip.faces.cli.report import exit_of
+from unstrip.faces.cli.report import EXITS, exit_of
 from unstrip.io.check import Checked
+from unstrip.io.compare import Compared
 from unstrip.verdict import Code, Standing, Verdict
 
 
@@ -50,4 +55,31 @@ def record(checked: Checked) -> Record:
         verdict=verdict,
         evidence=evidence,
         beside=checked.beside,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRecord:
+    """One comparison.
+
+    Attributes:
+        target: host and port, as given.
+        exit: the exit code for this target.
+        comparison: the two ways side by side.
+        evidence: of each visit, in their order.
+    """
+
+    target: str
+    exit: int
+    comparison: Comparison
+    evidence: tuple[Evidence, ...]
+
+
+def comparison_record(compared: Compared) -> ComparisonRecord:
+    """Return what is printed of one comparison."""
+    return ComparisonRecord(
+        target=str(compared.endpoint),
+        exit=EXITS[compared.comparison.standing].value,
+        comparison=compared.comparison,
+        evidence=compared.evidence,
     )

@@ -21,10 +21,10 @@ from unstrip.faces.cli.speech import Exit, paint
 from unstrip.io.check import Checked
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side
+from unstrip.upgrade import Outcome
 from unstrip.verdict import Code, Finding, Reach, Standing
-from unstrip.wire import Outcome
 
-_WIDTH = 100  # columns
+WIDTH = 100  # columns
 _HEADINGS = (
     "verdict",
     "host",
@@ -36,7 +36,7 @@ _HEADINGS = (
     "attacker",
     "later",
 )
-_SHORT = {
+SHORT = {
     Standing.MEETS: "ok",
     Standing.FALLS_SHORT: "short",
     Standing.TAMPERED: "tampered",
@@ -52,7 +52,7 @@ _COLOURS = {
     "unknown": "yellow",
 }
 _MARKS = {Side.CLIENT: "C", Side.SERVER: "S"}
-_EXITS = {
+EXITS = {
     Standing.MEETS: Exit.MEETS,
     Standing.FALLS_SHORT: Exit.FALLS_SHORT,
     Standing.TAMPERED: Exit.TAMPERED,
@@ -82,7 +82,7 @@ def row(checked: Checked, *, transcript: bool = False) -> Row:
 
 def exit_of(checked: Checked) -> Exit:
     """Return the exit code for one check."""
-    return _EXITS[checked.verdict.standing]
+    return EXITS[checked.verdict.standing]
 
 
 def worst(exits: Iterable[Exit]) -> Exit:
@@ -107,7 +107,7 @@ def lines(rows: list[Row], heading: str) -> Iterator[str]:
     counts = Counter(one.cells[0] for one in rows)
     others = [f"{counts[word]} {word}" for word in ("tampered", "short", "unknown") if counts[word]]
     summary = ", ".join([f"{counts['ok']} of {len(rows)} in order", *others])
-    yield f"{summary:<{_WIDTH - 8}} exit {code.value}"
+    yield f"{summary:<{WIDTH - 8}} exit {code.value}"
 
 
 def _cell(text: str, width: int) -> str:
@@ -119,7 +119,7 @@ def _cells(checked: Checked) -> tuple[str, ...]:
     evidence, exposure = checked.evidence, checked.verdict.exposure
     reach: tuple[Reach, ...] = (exposure.wiretap, exposure.attacker, exposure.later)
     return (
-        _SHORT[checked.verdict.standing],
+        SHORT[checked.verdict.standing],
         str(checked.endpoint),
         checked.endpoint.protocol,
         _upgrade(evidence),
@@ -171,18 +171,18 @@ def _details(checked: Checked, *, transcript: bool) -> Iterator[str]:
     named = [finding for finding in verdict.findings if finding.code is verdict.code]
     words = named[0].words if named else _STANDINGS[verdict.code]
     title = f"{checked.endpoint}: {words}   {verdict.code.value} {verdict.confidence:.2f}"
-    yield from (paint(line, tone) for line in _wrapped(title, 2))
+    yield from (paint(line, tone) for line in wrapped(title, 2))
     for finding in named:
         yield from _grounds(finding, evidence, 4)
     for finding in verdict.findings:
         if finding not in named:
-            yield from _wrapped(_sentence(finding), 4)
+            yield from wrapped(_sentence(finding), 4)
             yield from _grounds(finding, evidence, 6)
     yield f"    required: {verdict.decision.level.value}, by {verdict.decision.why()}"
     if advice := ADVICE.get(verdict.code):
         if checked.beside:
             advice = advice.replace("repeat with `--probe`; ", "").replace("and with `--probe`", "")
-        yield from _wrapped(f"to do: {advice}", 4)
+        yield from wrapped(f"to do: {advice}", 4)
     if transcript:
         yield from transcript_lines(evidence)
 
@@ -194,10 +194,10 @@ def _sentence(finding: Finding) -> str:
 def _grounds(finding: Finding, evidence: Evidence, indent: int) -> Iterator[str]:
     """What a finding rests on: reasons, the bytes, the rule."""
     for reason in finding.because:
-        yield from _wrapped(f"- {reason}", indent)
+        yield from wrapped(f"- {reason}", indent)
     for proof in finding.proof:
         spoken = evidence.transcript[proof.utterance]
-        words = printable(proof.data[:_WIDTH])
+        words = printable(proof.data[:WIDTH])
         place = f"{spoken.speaker.value} at {spoken.at:.3f} s, byte {proof.offset}"
         yield f"{' ' * indent}- {place}: '{words}'"
     if finding.source:
@@ -221,10 +221,11 @@ def transcript_lines(evidence: Evidence) -> Iterator[str]:
         yield f"    -- {evidence.failure.words}"
 
 
-def _wrapped(text: str, indent: int) -> list[str]:
+def wrapped(text: str, indent: int) -> list[str]:
+    """Return a sentence as lines, none of them longer than the terminal has columns, or 100."""
     margin, width = (
         " " * indent,
-        min(_WIDTH, max(40, shutil.get_terminal_size((_WIDTH, 24)).columns)),
+        min(WIDTH, max(40, shutil.get_terminal_size((WIDTH, 24)).columns)),
     )
     return textwrap.wrap(
         text, width, initial_indent=margin, subsequent_indent=f"{margin}  ", break_on_hyphens=False

@@ -6,12 +6,16 @@ Adding one here gives it to the command line, the demo and the tests. What a tri
 
 from __future__ import annotations
 
+from unstrip.lab.dialects import DIALECTS
 from unstrip.lab.trick import Trick
 from unstrip.lab.tricks.bogus_success import BogusSuccess
 from unstrip.lab.tricks.clear_answer import ClearAnswer
 from unstrip.lab.tricks.early_ok import EarlyOk
 from unstrip.lab.tricks.flicker import Flicker
+from unstrip.lab.tricks.flip_answer import FlipAnswer
 from unstrip.lab.tricks.greet_inside import GreetInside
+from unstrip.lab.tricks.half_tls_client import HalfTlsClient
+from unstrip.lab.tricks.half_tls_server import HalfTlsServer
 from unstrip.lab.tricks.inject import Inject
 from unstrip.lab.tricks.inject_fragment import InjectFragment
 from unstrip.lab.tricks.inject_late import InjectLate
@@ -20,13 +24,13 @@ from unstrip.lab.tricks.mask_offer import MaskOffer
 from unstrip.lab.tricks.mask_verb import MaskVerb
 from unstrip.lab.tricks.own_certificate import OwnCertificate
 from unstrip.lab.tricks.pass_through import PassThrough
-from unstrip.lab.tricks.preauth import Preauth
 from unstrip.lab.tricks.refuse import Refuse
 from unstrip.lab.tricks.refuse_hello import RefuseHello
 from unstrip.lab.tricks.refuse_temporary import RefuseTemporary
 from unstrip.lab.tricks.remove_offer import RemoveOffer
 from unstrip.lab.tricks.reset import ResetRequest
 from unstrip.lab.tricks.silence import Silence
+from unstrip.lab.tricks.spoof_state import SpoofState
 
 TRICKS: dict[str, type[Trick]] = {
     trick.NAME: trick
@@ -43,16 +47,24 @@ TRICKS: dict[str, type[Trick]] = {
         Silence,
         ResetRequest,
         MaskVerb,
-        Preauth,
+        FlipAnswer,
+        SpoofState,
         EarlyOk,
         Inject,
         InjectFragment,
         InjectLate,
         ClearAnswer,
         OwnCertificate,
+        HalfTlsClient,
+        HalfTlsServer,
         GreetInside,
     )
 }
+
+
+def protocols(trick: type[Trick]) -> tuple[str, ...]:
+    """Return the protocols that there is such an attack on."""
+    return tuple(name for name, dialect in DIALECTS.items() if trick.suits(dialect))
 
 
 class NoSuchTrick(ValueError):

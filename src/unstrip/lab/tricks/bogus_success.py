@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from unstrip.lab.speech import Command, Topic
-from unstrip.lab.trick import Actions, ToClient, ToServer, Trick
-
-_SUCCESS = {
-    "smtp": b"200 Go ahead\r\n",  # RFC 3207, 4 knows 220 alone
-    "imap": b"+ go ahead\r\n",
-    "pop3": b"+ OK\r\n",
-}
+from unstrip.lab.dialect import Command
+from unstrip.lab.trick import Actions, ToClient, Withholding
 
 
-class BogusSuccess(Trick):
+class BogusSuccess(Withholding):
     """J-03. The request is answered by what sounds like yes, and the server never hears of it.
 
     It works on clients for which any 2xx, or any plus sign, will do: they think that they are
@@ -22,10 +16,9 @@ class BogusSuccess(Trick):
     ID = "J-03"
     NAME = "bogus-success"
     WHAT = "the request for TLS is answered by a success that is none"
+    CLIENT = "takes nothing but the exact reply for a yes"
+    SERVER = "nothing: it never hears of it"
 
-    def client_says(self, command: Command) -> Actions:
-        """Answer the request in the server's place."""
-        if command.topic is Topic.UPGRADE:
-            yield ToClient(self.words(_SUCCESS, command.tag))
-        else:
-            yield ToServer(command.data)
+    def requested(self, command: Command) -> Actions:
+        """Answer in the server's place."""
+        yield ToClient(self.dialect.say(self.dialect.WORDS.bogus, command.tag))

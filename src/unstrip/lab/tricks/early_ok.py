@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unstrip.lab.speech import Reply, Topic
+from unstrip.lab.dialect import Dialect, Reply, Topic
 from unstrip.lab.trick import Actions, ToClient, Trick
 
 _TAGS = (b"RUBY0001", b"RUBY0002", b"A001", b"A002", b"a001", b"a002", b"a1", b"a2", b"1", b"2")
@@ -18,7 +18,13 @@ class EarlyOk(Trick):
     ID = "F-01"
     NAME = "early-ok"
     WHAT = "answers to commands that were not sent yet come with the greeting"
-    PROTOCOLS = ("imap",)
+    CLIENT = "uses tags that cannot be guessed, and hangs up on answers to nothing"
+    SERVER = "nothing: it never hears of it"
+
+    @classmethod
+    def suits(cls, dialect: type[Dialect]) -> bool:
+        """Only IMAP's answers can be known before the question."""
+        return dialect.PROTOCOL == "imap"
 
     def server_says(self, reply: Reply) -> Actions:
         """Add the answers to the greeting."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unstrip.lab.speech import Reply
+from unstrip.lab.dialect import Reply
 from unstrip.lab.trick import Actions, ToClient
 from unstrip.lab.tricks.remove_offer import RemoveOffer
 
@@ -17,6 +17,8 @@ class Flicker(RemoveOffer):
     ID = "S-08"
     NAME = "flicker"
     WHAT = "the offer is removed on every second connection"
+    CLIENT = "trusts no single look, and asks for TLS all the same"
+    SERVER = "grants it"
 
     def server_says(self, reply: Reply) -> Actions:
         """Remove the offer if it is this connection's turn."""

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from unstrip.lab.speech import Reply
+from unstrip.lab.dialect import Dialect, Reply
 from unstrip.lab.trick import Actions, ToClient, Trick
-
-ANSWERS = {  # to the question that a client will ask first inside TLS
-    "smtp": b"250-localhost\r\n250 AUTH PLAIN LOGIN\r\n",
-    "imap": b"* CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=LOGIN\r\n",
-    "pop3": b"+OK Capability list follows\r\nUSER\r\nSASL PLAIN LOGIN\r\n.\r\n",
-}
 
 
 class Inject(Trick):
@@ -22,7 +16,14 @@ class Inject(Trick):
     ID = "B-06"
     NAME = "inject"
     WHAT = "a plausible answer is appended to the go-ahead, in the same segment"
+    CLIENT = "hangs up: not a byte may wait behind the go-ahead"
+    SERVER = "nothing: it never hears of it"
+
+    @classmethod
+    def suits(cls, dialect: type[Dialect]) -> bool:
+        """There has to be a go-ahead to stand behind."""
+        return dialect.GOES_AHEAD
 
     def server_says(self, reply: Reply) -> Actions:
         """Append to the go-ahead."""
-        yield ToClient(reply.data + self.words(ANSWERS) if reply.go_ahead else reply.data)
+        yield ToClient(reply.data + self.dialect.answer(reply) if reply.go_ahead else reply.data)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from unstrip.lab.speech import Reply
+from unstrip.lab.dialect import Dialect, Reply
 from unstrip.lab.trick import Actions, ToClient, Trick
-
-FRAGMENTS = {
-    "smtp": b"250-X-INJECTED",
-    "imap": b"* CAPABILITY X-INJECTED ",
-    "pop3": b"+OK X-INJECTED ",
-}
 
 
 class InjectFragment(Trick):
@@ -22,7 +16,15 @@ class InjectFragment(Trick):
     ID = "B-07"
     NAME = "inject-fragment"
     WHAT = "the beginning of a line is appended to the go-ahead, in the same segment"
+    CLIENT = "hangs up: not a byte may wait behind the go-ahead"
+    SERVER = "nothing: it never hears of it"
+
+    @classmethod
+    def suits(cls, dialect: type[Dialect]) -> bool:
+        """There has to be a go-ahead to stand behind."""
+        return dialect.GOES_AHEAD
 
     def server_says(self, reply: Reply) -> Actions:
         """Append to the go-ahead."""
-        yield ToClient(reply.data + self.words(FRAGMENTS) if reply.go_ahead else reply.data)
+        fragment = self.dialect.WORDS.fragment if reply.go_ahead else b""
+        yield ToClient(reply.data + fragment)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from re import Match
-
-from unstrip.lab.speech import Reply
+from unstrip.lab.dialect import Dialect, Reply
 from unstrip.lab.trick import Actions, ToClient, Trick
 
 
@@ -18,14 +16,14 @@ class MaskOffer(Trick):
     ID = "S-02"
     NAME = "mask-offer"
     WHAT = "the offer is overwritten with as many X's, the last one an A"
+    CLIENT = "asks for TLS all the same, or stops; it knows that a device is in the path"
+    SERVER = "grants it"
+
+    @classmethod
+    def suits(cls, dialect: type[Dialect]) -> bool:
+        """There has to be a word to overwrite."""
+        return dialect.lists() and dialect.MASKS
 
     def server_says(self, reply: Reply) -> Actions:
         """Pass the message on with the offer masked."""
-        if self.dialect.may_offer(reply):
-            yield ToClient(self.dialect.offer.sub(_masked, reply.data))
-        else:
-            yield ToClient(reply.data)
-
-
-def _masked(offer: Match[bytes]) -> bytes:
-    return b"X" * (len(offer[0]) - 1) + b"A"
+        yield ToClient(self.dialect.masked_offer(reply))

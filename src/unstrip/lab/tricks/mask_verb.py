@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unstrip.lab.speech import Command, Topic
+from unstrip.lab.dialect import Command, Dialect, Topic
 from unstrip.lab.trick import Actions, ToServer, Trick
 
 
@@ -16,6 +16,13 @@ class MaskVerb(Trick):
     ID = "J-07"
     NAME = "mask-verb"
     WHAT = "the request for TLS is overwritten with as many X's on its way to the server"
+    CLIENT = "stops; an echo of the X's gives the box away"
+    SERVER = "refuses a command that it does not know"
+
+    @classmethod
+    def suits(cls, dialect: type[Dialect]) -> bool:
+        """There has to be a word to overwrite."""
+        return dialect.MASKS
 
     def client_says(self, command: Command) -> Actions:
         """Pass the command on, the request masked."""

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from unstrip.lab.authority import impersonator
-from unstrip.lab.speech import Reply
-from unstrip.lab.trick import Actions, Intercept, ToClient, Trick
-
-_GO_AHEAD = {
-    "smtp": b"220 2.0.0 Ready to start TLS\r\n",
-    "imap": b"{tag} OK Begin TLS negotiation now\r\n",
-    "pop3": b"+OK Begin TLS negotiation\r\n",
-}
+from unstrip.lab.trick import Actions, Intercept, Trick
 
 
 class OwnCertificate(Trick):
@@ -23,11 +16,9 @@ class OwnCertificate(Trick):
     ID = "C-01"
     NAME = "own-certificate"
     WHAT = "TLS is ended at the box, with a self-signed certificate for the right name"
+    CLIENT = "verifies the certificate, and stops before a word inside"
+    SERVER = "cannot know; a client's certificate or channel binding would tell"
 
-    def server_says(self, reply: Reply) -> Actions:
-        """Say the go-ahead in the server's place, then stand between the two."""
-        if reply.go_ahead:
-            yield ToClient(self.words(_GO_AHEAD, reply.tag))
-            yield Intercept(impersonator())
-        else:
-            yield ToClient(reply.data)
+    def client_hello(self, hello: bytes) -> Actions:
+        """Stand between the two."""
+        yield Intercept(impersonator(), hello)

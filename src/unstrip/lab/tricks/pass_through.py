@@ -11,3 +11,5 @@ class PassThrough(Trick):
     ID = "control"
     NAME = "pass"
     WHAT = "everything passes as it is"
+    CLIENT = "upgrades"
+    SERVER = "upgrades"

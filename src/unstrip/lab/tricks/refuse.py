@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from unstrip.lab.speech import Command, Topic
-from unstrip.lab.trick import Actions, ToClient, ToServer, Trick
-
-_REFUSAL = {
-    "smtp": b"501 5.5.4 Syntax error\r\n",
-    "imap": b"{tag} BAD Unknown command\r\n",
-    "pop3": b"-ERR Unknown command\r\n",
-}
+from unstrip.lab.dialect import Command
+from unstrip.lab.trick import Actions, ToClient, Withholding
 
 
-class Refuse(Trick):
+class Refuse(Withholding):
     """J-01. TLS is offered, but the request for it is refused, and the server never hears of it.
 
     It works on clients that go on in clear, in the same session even (CVE-2016-0772: smtplib
@@ -21,11 +15,12 @@ class Refuse(Trick):
 
     ID = "J-01"
     NAME = "refuse"
-    WHAT = "the request for TLS is refused for good, and not passed on"
+    WHAT = "the request for TLS is refused, and not passed on; --reply has every code"
+    CLIENT = "stops: no excuse in clear is leave to go on in clear"
+    SERVER = "nothing: it never hears of it"
 
-    def client_says(self, command: Command) -> Actions:
-        """Refuse the request in the server's place."""
-        if command.topic is Topic.UPGRADE:
-            yield ToClient(self.words(_REFUSAL, command.tag))
-        else:
-            yield ToServer(command.data)
+    def requested(self, command: Command) -> Actions:
+        """Refuse in the server's place."""
+        refusals = self.dialect.WORDS.refusals
+        words = refusals[self.code or next(iter(refusals))]
+        yield ToClient(self.dialect.say(words, command.tag))

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from unstrip.lab.speech import Command, Topic
+from unstrip.lab.dialect import Command, Dialect, Topic
 from unstrip.lab.trick import Actions, ToClient, ToServer, Trick
-
-_REFUSAL = {
-    "smtp": b'502 5.5.1 Error: command "EHLO" not implemented\r\n',
-    "imap": b"{tag} BAD Unknown command\r\n",
-    "pop3": b"-ERR Unknown command\r\n",
-}
 
 
 class RefuseHello(Trick):
@@ -22,10 +16,17 @@ class RefuseHello(Trick):
     ID = "S-04"
     NAME = "refuse-hello"
     WHAT = "the question for capabilities is refused, and not passed on"
+    CLIENT = "asks for TLS all the same, or stops; never falls back to an older protocol"
+    SERVER = "nothing: it never hears of it"
+
+    @classmethod
+    def suits(cls, dialect: type[Dialect]) -> bool:
+        """There has to be such a question."""
+        return dialect.WORDS.unlisted is not None
 
     def client_says(self, command: Command) -> Actions:
         """Answer the question in the server's place."""
         if command.topic is Topic.LISTING:
-            yield ToClient(self.words(_REFUSAL, command.tag))
+            yield ToClient(self.dialect.say(self.dialect.WORDS.unlisted or b"", command.tag))
         else:
             yield ToServer(command.data)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from unstrip.lab.speech import Command, Topic
-from unstrip.lab.trick import Actions, Reset, ToServer, Trick
+from unstrip.lab.dialect import Command
+from unstrip.lab.trick import Actions, Reset, Withholding
 
 
-class ResetRequest(Trick):
+class ResetRequest(Withholding):
     """J-05. The connection is torn down, with RST, as soon as TLS is asked for.
 
     It works on clients that come back without TLS, "for compatibility".
@@ -15,7 +15,9 @@ class ResetRequest(Trick):
     ID = "J-05"
     NAME = "reset"
     WHAT = "the connection is torn down when TLS is asked for"
+    CLIENT = "comes back with TLS or not at all"
+    SERVER = "nothing: it never hears of it"
 
-    def client_says(self, command: Command) -> Actions:
-        """Tear it down at the request."""
-        yield Reset() if command.topic is Topic.UPGRADE else ToServer(command.data)
+    def requested(self, command: Command) -> Actions:  # noqa: ARG002  # however it is spelt
+        """Tear it down."""
+        yield Reset()

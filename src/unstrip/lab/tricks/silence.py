@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from unstrip.lab.speech import Command, Topic
-from unstrip.lab.trick import Actions, ToServer, Trick
+from unstrip.lab.dialect import Command
+from unstrip.lab.trick import Actions, Withholding
 
 
-class Silence(Trick):
+class Silence(Withholding):
     """J-04. The request for TLS is swallowed, and nothing comes back.
 
     It works on clients that wait for ever, and on those that go on in clear when they are tired
@@ -16,8 +16,9 @@ class Silence(Trick):
     ID = "J-04"
     NAME = "silence"
     WHAT = "the request for TLS is swallowed"
+    CLIENT = "waits for so long and no longer, and stops"
+    SERVER = "nothing: it never hears of it"
 
-    def client_says(self, command: Command) -> Actions:
-        """Swallow the request; what else is said passes."""
-        if command.topic is not Topic.UPGRADE:
-            yield ToServer(command.data)
+    def requested(self, command: Command) -> Actions:  # noqa: ARG002  # however it is spelt
+        """Say nothing."""
+        yield from ()

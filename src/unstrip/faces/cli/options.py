@@ -1,0 +1,133 @@
+"""What the commands that visit servers have in common: targets, options, and what they come to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from unstrip.faces.cli.speech import Complaint
+
+if TYPE_CHECKING:
+    from unstrip.evidence import Endpoint
+    from unstrip.io.session import Terms
+
+C = TypeVar("C", bound=Callable[..., Any])
+AT_ONCE = 50  # targets visited at the same time
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+PORT = click.IntRange(1, 65535)
+
+_SHARED = (
+    click.argument("targets", nargs=-1, required=True, metavar="TARGET..."),
+    click.option("--protocol", metavar="NAME", help="What TARGETs without a scheme speak."),
+    click.option("--connect-to", metavar="ADDRESS", help="Dial this instead of looking TARGET up."),
+    click.option(
+        "--server-name", default="", metavar="NAME", help="Name the certificate must carry."
+    ),
+    click.option(
+        "--ca-file", type=FILE, metavar="PEM", help="Trusted roots instead of the system's."
+    ),
+    click.option("--helo", default="localhost", show_default=True, help="Name given in EHLO."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0.1, 3600),
+        default=30.0,
+        show_default=True,
+        help="Seconds for each session, everything included.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class VisitOptions:
+    """The options of every command that visits servers, as given."""
+
+    protocol: str | None
+    connect_to: str | None
+    server_name: str
+    ca_file: Path | None
+    helo: str
+    timeout: float
+
+
+def visiting(command: C) -> C:
+    """Give a command targets, and the options that say how they are visited."""
+    for decorate in reversed(_SHARED):
+        command = decorate(command)
+    return command
+
+
+def terms(options: VisitOptions) -> Terms:
+    """Return how each session is to be held.
+
+    Raises: Complaint: an option makes no sense.
+    """
+    from unstrip.io.session import Terms
+    from unstrip.io.trust import NoRoots, anchors
+    from unstrip.upgrade import Asking
+
+    if math.isnan(options.timeout):
+        raise Complaint("--timeout: that is no number of seconds")
+    try:
+        roots = anchors(options.ca_file)
+    except NoRoots as error:
+        raise Complaint(str(error), "give --ca-file PEM") from error
+    return Terms(
+        ask=Asking(helo=_helo(options.helo)),
+        timeout=options.timeout,
+        connect_to=_address(options.connect_to),
+        roots=roots,
+    )
+
+
+def endpoints(targets: tuple[str, ...], options: VisitOptions) -> list[Endpoint]:
+    """Return what the targets name, those in files among them.
+
+    Raises: Complaint: one cannot be understood, or there is none.
+    """
+    from unstrip.target import BadTarget, parse
+
+    found: list[Endpoint] = []
+    for text, place in _spelt_out(targets):
+        try:
+            found.append(parse(text, options.protocol, options.server_name))
+        except BadTarget as error:
+            raise Complaint(f"{place}{error}", error.hint) from error
+    if not found:
+        raise Complaint("there is no target to visit", f"is {targets[0]} empty?")
+    return found
+
+
+def _spelt_out(targets: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Read files of targets; blank lines and what follows a # are passed over."""
+    for target in targets:
+        if not target.startswith("@"):
+            yield target, ""
+            continue
+        path = Path(target[1:])
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Complaint(f"{path} cannot be read: {error}") from error
+        for number, line in enumerate(text.splitlines(), 1):
+            if words := line.partition("#")[0].strip():
+                yield words, f"{path}, line {number}: "
+
+
+def _address(text: str | None) -> str | None:
+    from unstrip.hostname import BadHostName, host_name
+
+    try:
+        return None if text is None else host_name(text)
+    except BadHostName as error:
+        raise Complaint(f"--connect-to: {error}", "the port goes into TARGET") from error
+
+
+def _helo(name: str) -> str:
+    if not name.isascii() or not name.isprintable() or " " in name or not name:
+        raise Complaint(f"--helo: {name!r} is no host name", "give a name or [address]")
+    return name

@@ -1,0 +1,1 @@
+"""Two ways to TLS, side by side."""
