@@ -23,7 +23,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60  # lines
 
 # from the bottom up: a room imports from rooms before it, or from its own
 LAYERS = [
-    *("escaping", "hostname", "transcript", "certificates", "handshake"),
+    *("escaping", "hostname", "transcript", "certificates", "tlsa", "handshake"),
     *("trouble", "upgrade", "wire", "framing", "literals", "xmlstream", "protocols"),
     *("tunnel", "bundled", "conversation", "evidence", "target", "policy", "verdict"),
     *("comparison", "io", "lab", "faces"),
@@ -32,10 +32,10 @@ EDGES = {"io", "lab", "faces"}
 # what a pure room never imports, and never calls
 WORLD = {"socket", "asyncio", "threading", "time", "select", "subprocess", "uvloop"}
 # TLS is spoken in few rooms: by Python's ssl, and by the newer OpenSSL of pyOpenSSL
-TLS = {"ssl": {"tunnel"}, "OpenSSL": {"bundled", "certificates"}}
+TLS = {"ssl": {"tunnel"}, "OpenSSL": {"bundled", "certificates", "tlsa"}}
 # the byte boundary is held in one place: these know nothing of the words of a protocol
 WORDLESS = ["wire", "tunnel", "bundled", "conversation", "evidence"]
-SHARED_BY_POLICIES = {"values"}
+SHARED_BY_POLICIES = {"values", "questions"}
 # what a protocol is made of; and those that are another one with a word or two changed
 SPEECH = {"wire", "framing", "literals", "xmlstream", "escaping", "trouble", "upgrade"}
 FAMILIES = {"lmtp": "smtp", "xmpp_server": "xmpp_client"}
@@ -299,7 +299,7 @@ def test_no_call_of_a_dialog_goes_unheard(path):
 
 def test_the_dialogs_are_known():
     known = dialogs(tree(NAMES["wire"]))
-    assert known == {"request", "petition", "start_tls", "accept_tls", "more", "flush"}
+    assert known == {"request", "petition", "start_tls", "conclude", "accept_tls", "more", "flush"}
     assert dialogs(tree(NAMES["framing"])) == {"line", "dotted", "exactly"}
     assert {"client", "server", "reply", "ehlo"} <= dialogs(tree(NAMES["protocols.smtp"]))
 

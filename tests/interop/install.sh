@@ -24,6 +24,8 @@ PACKAGES+=(dovecot-lmtpd dovecot-managesieved)
 PACKAGES+=(prosody inspircd)
 # directories, databases, desktops, printers, power
 PACKAGES+=(slapd postgresql mariadb-server xrdp tigervnc-standalone-server cups-daemon nut-server libnss3-tools stunnel4)
+# names: the servers, and the library that validates in our own process
+PACKAGES+=(nsd unbound libunbound8)
 # clients
 PACKAGES+=(curl ldap-utils postgresql-client mariadb-client freetds-bin python3)
 PACKAGES+=(fetchmail sieve-connect lftp cups-ipp-utils freerdp2-x11 tigervnc-viewer nut-client)

@@ -65,6 +65,7 @@ from tests.interop.servers.mariadb import (
     MysqlServer,
     mariadb,
 )
+from tests.interop.servers.nsd import DnsServer, nsd
 from tests.interop.servers.nut import (
     NUT_WITHOUT_TLS,
     PowerServer,
@@ -116,6 +117,11 @@ from tests.interop.servers.tigervnc import (
     ScreenServer,
     tigervnc,
 )
+from tests.interop.servers.unbound import (
+    UNBOUND_SAYS_WHY,
+    UNBOUND_WITHOUT_VALIDATION,
+    unbound,
+)
 from tests.interop.servers.vsftpd import (
     VSFTPD_WITHOUT_TLS,
     FtpServer,
@@ -128,6 +134,7 @@ from tests.interop.servers.xrdp import (
     RemoteDesktopServer,
     xrdp,
 )
+from tests.interop.servers.zones import Zones, family, forged, signed, unsigned
 
 __all__ = [
     "CUPS_TLS_1_2",
@@ -167,6 +174,8 @@ __all__ = [
     "TIGERVNC_TLS_1_2",
     "TIGERVNC_WITHOUT_CERTIFICATE",
     "TIGERVNC_WITHOUT_TLS",
+    "UNBOUND_SAYS_WHY",
+    "UNBOUND_WITHOUT_VALIDATION",
     "VSFTPD_WITHOUT_TLS",
     "XRDP_TLS_1_2",
     "XRDP_WITHOUT_CERTIFICATE",
@@ -174,6 +183,7 @@ __all__ = [
     "Certificates",
     "ChatServer",
     "DirectoryServer",
+    "DnsServer",
     "FtpServer",
     "IrcServer",
     "MailboxServer",
@@ -187,10 +197,13 @@ __all__ = [
     "SmtpServer",
     "Tunnel",
     "UnavailableError",
+    "Zones",
     "can_listen",
     "cups",
     "dovecot",
     "exim",
+    "family",
+    "forged",
     "free_ports",
     "inn",
     "inspircd",
@@ -198,6 +211,7 @@ __all__ = [
     "loopbacks",
     "mariadb",
     "members",
+    "nsd",
     "nut",
     "openldap",
     "postfix",
@@ -205,8 +219,11 @@ __all__ = [
     "proftpd",
     "prosody",
     "public_directory",
+    "signed",
     "stunnel",
     "tigervnc",
+    "unbound",
+    "unsigned",
     "vsftpd",
     "xrdp",
 ]

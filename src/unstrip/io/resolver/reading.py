@@ -1,0 +1,153 @@
+"""From a DNS message to the answer that a policy reads: aliases followed, records made typed.
+
+What a message claims beyond the question is passed over: only the aliases that lead from the name
+asked for, and the records at their end, are read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import dns.edns
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from unstrip.escaping import brief
+from unstrip.policy.questions import (
+    Address,
+    Alias,
+    Dns,
+    DnsAnswer,
+    Kind,
+    Mx,
+    Record,
+    Srv,
+    Status,
+    Txt,
+)
+from unstrip.tlsa import Tlsa
+
+LONGEST, LONGEST_NEGATIVE = 86400, 3600  # seconds that an answer is kept (RFC 2308, 5 and 7)
+FAILURE_TTL = 5  # seconds: RFC 9520, 3.2: at least one, at most 300
+_MOST_ALIASES = 16
+_LARGEST_TTL = 2**31 - 1  # RFC 2181, 8: more than this is 0
+# RFC 8914, 4: DNSSEC Bogus, signatures expired or not valid yet, keys, signatures or proofs missing
+_BOGUS = range(6, 13)
+
+
+class Unreadable(ValueError):
+    """The message is well-formed, and makes no sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Where the aliases lead: the name, what is there, and for how long the way there holds."""
+
+    name: dns.name.Name
+    records: dns.rrset.RRset | None
+    ttl: int
+
+
+def answer(message: dns.message.Message, question: Dns) -> DnsAnswer:
+    """Return what `message` answers; nothing is said of DNSSEC.
+
+    Args: message: a response to this very question.
+    """
+    rcode = message.rcode()
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        words = ", ".join([dns.rcode.to_text(rcode), *errors(message)])
+        return failure(Status.SERVFAIL, words)
+    try:
+        end = _follow(message)
+        records = tuple(map(_READERS[question.kind], end.records or ()))
+    except (Unreadable, ValueError) as error:
+        return failure(Status.MALFORMED, str(error))
+    canonical = "" if end.name == message.question[0].name else text(end.name)
+    if rcode == dns.rcode.NXDOMAIN and records:
+        return failure(Status.MALFORMED, "records of a name that is said not to be there")
+    if records:
+        return DnsAnswer(Status.FOUND, records, canonical=canonical, ttl=min(end.ttl, LONGEST))
+    status = Status.NXDOMAIN if rcode == dns.rcode.NXDOMAIN else Status.NO_DATA
+    return DnsAnswer(status, canonical=canonical, ttl=_negative_ttl(message, end))
+
+
+def failure(status: Status, words: str) -> DnsAnswer:
+    """Return an answer that says why there is none."""
+    return DnsAnswer(status, ttl=FAILURE_TTL, words=brief(words))
+
+
+def errors(message: dns.message.Message) -> list[str]:
+    """Return what else the server says went wrong (RFC 8914), in its words."""
+    return [_error(option) for option in message.extended_errors()]
+
+
+def says_bogus(message: dns.message.Message) -> bool:
+    """Tell whether the server says that DNSSEC failed (RFC 8914)."""
+    return any(option.code in _BOGUS for option in message.extended_errors())
+
+
+def text(name: dns.name.Name) -> str:
+    """Return a name in lower case without the final dot, the root as ""."""
+    return "" if name == dns.name.root else name.to_text(omit_final_dot=True).lower()
+
+
+def _error(option: dns.edns.EDEOption) -> str:
+    name = dns.edns.EDECode.to_text(option.code).replace("_", " ").lower()
+    return f"{name} (EDE {int(option.code)})" + (f": {option.text}" if option.text else "")
+
+
+def _follow(message: dns.message.Message) -> _End:
+    """Go along the aliases (RFC 1034, 4.3.2).
+
+    Raises: Unreadable: they go round in a circle.
+    """
+    question = message.question[0]
+    name, ttl = question.name, LONGEST
+    for _ in range(_MOST_ALIASES):
+        found = message.get_rrset(message.answer, name, question.rdclass, question.rdtype)
+        if found is not None:
+            return _End(name, found, min(ttl, _ttl(found)))
+        alias = message.get_rrset(message.answer, name, question.rdclass, dns.rdatatype.CNAME)
+        if alias is None:
+            return _End(name, None, ttl)
+        name, ttl = alias[0].target, min(ttl, _ttl(alias))
+    raise Unreadable(f"more than {_MOST_ALIASES} aliases one after another")
+
+
+def _negative_ttl(message: dns.message.Message, end: _End) -> int:
+    """RFC 2308, 5: as the SOA says, and not at all without one."""
+    for found in message.authority:
+        if found.rdtype == dns.rdatatype.SOA and end.name.is_subdomain(found.name):
+            minimum: int = found[0].minimum
+            return min(end.ttl, _ttl(found), minimum, LONGEST_NEGATIVE)
+    return 0
+
+
+def _ttl(found: dns.rrset.RRset) -> int:
+    return found.ttl if found.ttl <= _LARGEST_TTL else 0
+
+
+def _address(data: Any) -> Record:  # noqa: ANN401  # see below
+    return Address(str(ipaddress.ip_address(data.address)))
+
+
+def _tlsa(data: Any) -> Record:  # noqa: ANN401  # see below
+    return Tlsa(data.usage, data.selector, data.mtype, data.cert)
+
+
+# the library's types of rdata have no common shape, hence `Any`
+_READERS: dict[Kind, Callable[[Any], Record]] = {
+    Kind.A: _address,
+    Kind.AAAA: _address,
+    Kind.CNAME: lambda data: Alias(text(data.target)),
+    Kind.MX: lambda data: Mx(data.preference, text(data.exchange)),
+    Kind.SRV: lambda data: Srv(data.priority, data.weight, data.port, text(data.target)),
+    Kind.TLSA: _tlsa,
+    Kind.TXT: lambda data: Txt(tuple(data.strings)),
+}

@@ -1,0 +1,123 @@
+"""Whether a server's word on DNSSEC is believed: only where it has been seen to validate.
+
+A server that does not validate never sets the AD bit, or sets whatever somebody else said; both
+would pass for "unsigned" or "authentic". So before it is believed it is tried: a name that is
+signed must come with the AD bit, and one whose signatures are wrong must not come at all.
+
+Once proved, a server stays so until it is seen to fail: somebody who merely keeps those two names
+from being answered must not be able to turn DANE off (P-06).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from unstrip.policy.questions import Dns, DnsAnswer, Kind, Security
+
+AGAIN, RETRY = 3600.0, 60.0  # seconds after which a server is tried again, proved or not
+REMEDY = "install unbound on this machine, or declare a validating resolver trusted"
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """The two names that a server is tried with.
+
+    Attributes: validates: one that is signed; fails: one whose signatures are wrong. None leaves
+        that half out.
+    """
+
+    validates: Dns | None = Dns("iana.org", Kind.A)  # noqa: RUF009  # a frozen value
+    fails: Dns | None = Dns("dnssec-failed.org", Kind.A)  # noqa: RUF009  # a frozen value
+
+
+class Standing(Enum):
+    """What is known of a server."""
+
+    PROVED = "proved"
+    DISPROVED = "disproved"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of trying a server, and why, in words."""
+
+    standing: Standing
+    words: str = ""
+
+
+Ask = Callable[[Dns], Awaitable[DnsAnswer]]
+
+
+class Trust:
+    """What is known of one server, found out when it is first asked for.
+
+    Args: ask: asks that server, and reads its answer as if it were believed; distrust: why there
+        is no need to try, "" where there is.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        test: SelfTest,
+        distrust: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask, self._test, self._clock = ask, test, clock
+        self.distrust = distrust
+        self._known = Finding(Standing.DISPROVED if distrust else Standing.UNKNOWN, distrust)
+        self._until = float("inf") if distrust else float("-inf")
+        self._trial: asyncio.Task[Finding] | None = None
+
+    @property
+    def known(self) -> Finding | None:
+        """What was found out lately."""
+        return self._known if self._clock() < self._until else None
+
+    async def finding(self) -> Finding:
+        """Return what is known, found out anew where that was too long ago."""
+        if self.known is not None:
+            return self.known
+        if self._trial is None or self._trial.get_loop() is not asyncio.get_running_loop():
+            self._trial = asyncio.create_task(self._try())
+            self._trial.add_done_callback(self._forget)
+        return await asyncio.shield(self._trial)  # who waits may give up, the others do not
+
+    async def _try(self) -> Finding:
+        found = await try_out(self._ask, self._test)
+        proved = Standing.PROVED in (found.standing, self._known.standing)
+        if not (proved and found.standing is Standing.UNKNOWN):
+            self._known = found
+        self._until = self._clock() + (AGAIN if found.standing is Standing.PROVED else RETRY)
+        return self._known
+
+    def _forget(self, trial: asyncio.Task[Finding]) -> None:
+        if self._trial is trial:
+            self._trial = None
+
+
+async def try_out(ask: Ask, test: SelfTest) -> Finding:
+    """Ask for both names at once, and say what that shows."""
+    trials = [(test.validates, _signed), (test.fails, _forged)]
+    wanted = [(name, fault) for name, fault in trials if name is not None]
+    answers = await asyncio.gather(*(ask(name) for name, _ in wanted))
+    for (name, fault), answer in zip(wanted, answers, strict=True):
+        words = fault(answer)
+        if words and answer.failed:
+            return Finding(Standing.UNKNOWN, f"trying it with {name.name}: {answer.said()}")
+        if words:
+            return Finding(Standing.DISPROVED, f"it does not validate: {name.name} {words}")
+    return Finding(Standing.PROVED)
+
+
+def _signed(answer: DnsAnswer) -> str:
+    return "" if answer.secure else "is signed, and it does not say so"
+
+
+def _forged(answer: DnsAnswer) -> str:
+    bogus = answer.security is Security.BOGUS
+    return "" if bogus else "has wrong signatures, and it did not mind"

@@ -1,0 +1,80 @@
+"""Zones for real name servers, signed here: a parent that vouches for its children, or does not."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import dns.dnssec
+import dns.zone
+from cryptography.hazmat.primitives.asymmetric import ec
+
+# Every zone begins with this. The server's address is never used: whoever asks is told the port.
+APEX: Final = """\
+@ 60 IN SOA ns hostmaster 1 3600 900 604800 60
+@ 60 IN NS ns
+ns 60 IN A 127.0.0.1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A zone as text; `ds` is what its parent says of its key, None where it is not signed."""
+
+    name: str
+    text: str
+    ds: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """A parent and its children, and the trust anchor for all of them."""
+
+    zones: tuple[Zone, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [zone.name for zone in self.zones]
+
+    @property
+    def anchor(self) -> str:
+        parent = self.zones[0]
+        return f"{parent.name}. IN DS {parent.ds}\n"
+
+
+def unsigned(name: str, records: str) -> Zone:
+    return Zone(name, APEX + records)
+
+
+def signed(name: str, records: str, until: timedelta = timedelta(days=1)) -> Zone:
+    """Signed with a new key, from a week ago `until` then from now."""
+    zone = dns.zone.from_text(APEX + records, f"{name}.", relativize=False)
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = dns.dnssec.make_dnskey(private.public_key(), "ECDSAP256SHA256", flags=257)
+    now = datetime.now(UTC)
+    with zone.writer() as transaction:
+        dns.dnssec.sign_zone(
+            zone,
+            transaction,
+            keys=[(private, public)],
+            inception=now - timedelta(days=7),
+            expiration=now + until,
+        )
+    return Zone(name, zone.to_text(), str(dns.dnssec.make_ds(f"{name}.", public, "SHA256")))
+
+
+def forged(zone: Zone, changes: Mapping[str, str]) -> Zone:
+    """The same after somebody has changed it, who could not sign."""
+    text = zone.text
+    for honest, lie in changes.items():
+        assert honest in text
+        text = text.replace(honest, lie)
+    return Zone(zone.name, text, zone.ds)
+
+
+def family(parent: str, children: Iterable[Zone], records: str = "") -> Zones:
+    """The children below a signed parent, which says of each whether it is signed, and how."""
+    children = tuple(children)
+    delegations = "".join(f"{child.name}. 60 IN NS ns.{child.name}.\n" for child in children)
+    digests = "".join(f"{child.name}. 60 IN DS {child.ds}\n" for child in children if child.ds)
+    return Zones((signed(parent, delegations + digests + records), *children))

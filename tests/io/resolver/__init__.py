@@ -1,0 +1,1 @@
+"""Tests of the resolver, against name servers that lie."""

@@ -1,0 +1,576 @@
+"""MTA-STS: the grammar of RFC 8461, and what becomes of a policy while the world goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.policy.answering import answered, bogus, failure, nothing, page, text
+from unstrip.policy import Level
+from unstrip.policy.mta_sts import (
+    LONGEST,
+    PATH,
+    BadPolicy,
+    BadRecord,
+    Known,
+    Mode,
+    StsPolicy,
+    discover,
+    opinion,
+    parse,
+    record_id,
+)
+from unstrip.policy.questions import (
+    Dns,
+    DnsAnswer,
+    Https,
+    HttpsAnswer,
+    HttpsFailure,
+    Kind,
+    ResultType,
+    Status,
+    Txt,
+)
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+WEEK = 604800
+EXAMPLE = (  # RFC 8461, 3.2
+    b"version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\n"
+    b"mx: backupmx.example.com\nmax_age: 604800\n"
+)
+PLAIN = b"version: STSv1\nmode: enforce\nmx: mx.example.com\nmax_age: 604800\n"
+
+
+# The record
+
+
+@pytest.mark.parametrize(
+    ("record", "id_"),
+    [
+        (b"v=STSv1; id=20160831085700Z;", "20160831085700Z"),  # RFC 8461, 3.1
+        (b"v=STSv1; id=20160831085700Z", "20160831085700Z"),
+        (b"v=STSv1;id=1", "1"),
+        (b"v=STSv1 \t;\t id=1 ; ", "1"),
+        (b"v=STSv1; id=" + b"a" * 32, "a" * 32),
+        (b"v=STSv1; ext=what!ever; id=1", "1"),
+        (b"v=STSv1; id=1; ext.name_x-1=value:/<>?@~", "1"),
+        (b"v=STSv1; id=1; " + b"n" * 32 + b"=v;", "1"),
+        (b"v=STSv1; id=1; id=2", "1"),
+        (b"v=STSv1; id=1; ID=2", "1"),
+    ],
+)
+def test_a_record_has_an_id(record, id_):
+    assert record_id([record]) == id_
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (b"v=STSv1;", "no id"),
+        (b"v=STSv1; ext=1", "no id"),
+        (b"v=STSv1; ID=1", "no id"),
+        (b"v=STSv1; id=", "'id=' is no field"),
+        (b"v=STSv1; id", "'id' is no field"),
+        (b"v=STSv1; id=2016-08-31", "id '2016-08-31' is none"),
+        (b"v=STSv1; id=" + b"a" * 33, "is none"),
+        (b"v=STSv1; id=1 2", "'id=1 2' is no field"),
+        (b"v=STSv1; id = 1", "'id = 1' is no field"),
+        (b"v=STSv1;; id=1", "'' is no field"),
+        (b"v=STSv1; id=1;;", "'' is no field"),
+        (b"v=STSv1; id=1; _x=1", "'_x=1' is no field"),
+        (b"v=STSv1; id=1; x=a=b", "'x=a=b' is no field"),
+        (b"v=STSv1; id=1; x=\xc3\xa9", "is no field"),
+        (b"v=STSv1; id=1; x=\x1b[2J", r"\\x1b"),
+        (b"v=STSv1; id=1\n", "is no field"),
+        (b"v=STSv1; id=1; " + b"n" * 33 + b"=v", "is no field"),
+        (b"v=STSv1; id=1; x=" + b"y" * 5000, "5017 bytes are too long"),
+        (b"v=STSv1;" + b" " * 10_000_000, "too long"),
+    ],
+)
+def test_a_record_that_does_not_follow_the_grammar_says_where(record, words):
+    with pytest.raises(BadRecord, match=words):
+        record_id([record])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [b"v=spf1 -all", b"V=STSv1; id=1", b"v=STSv2; id=1", b"v=STSv12; id=1", b" v=STSv1; id=1", b""],
+)
+def test_what_does_not_begin_like_a_record_is_none(other):
+    assert record_id([other]) is None
+    assert record_id([]) is None
+    assert record_id([other, b"v=STSv1; id=1"]) == "1"
+
+
+def test_of_two_records_neither_counts():
+    with pytest.raises(BadRecord, match="2 records begin with"):
+        record_id([b"v=STSv1; id=1", b"v=STSv1; id=1"])
+    with pytest.raises(BadRecord, match="2 records begin with"):
+        record_id([b"v=STSv1; id=1", b"v=STSv1; rubbish"])
+
+
+@given(st.lists(st.binary().map(lambda tail: b"v=STSv1;" + tail), max_size=2))
+def test_no_record_raises_anything_else(records):
+    found = told(record_id, records)
+    assert found is None or found.isprintable()
+
+
+def told(read, what):
+    """What was read, or the words of the one error that there may be."""
+    try:
+        return read(what)
+    except (BadRecord, BadPolicy) as error:
+        return str(error)
+
+
+# The policy
+
+
+def test_the_example_of_the_rfc_is_read():
+    policy = parse(EXAMPLE)
+    assert (policy.mode, policy.max_age) == (Mode.ENFORCE, WEEK)
+    assert policy.mx == ("mail.example.com", "*.example.net", "backupmx.example.com")
+    assert policy.lines == tuple(EXAMPLE.decode().splitlines())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        PLAIN.replace(b"\n", b"\r\n"),
+        PLAIN.removesuffix(b"\n"),
+        PLAIN + b"\n\r\n  \n",
+        PLAIN.replace(b": ", b":"),
+        PLAIN.replace(b": ", b":\t  "),
+        PLAIN.replace(b"\n", b" \t\n"),
+        PLAIN.replace(b"mode: enforce\n", b"mode: enforce\r\n"),
+        PLAIN.replace(b"mx.example.com", b"MX.Example.COM"),
+        PLAIN + b"ext: \xc3\xa9 = with ; blanks\n",
+        PLAIN + b"mode: none\nmax_age: 1\nversion: STSv2\n",
+        PLAIN + b"mode: rubbish\n",
+        b"max_age: 604800\nmx: mx.example.com\nmode: enforce\nversion: STSv1",
+    ],
+)
+def test_what_the_grammar_lets_pass_is_the_same_policy(body):
+    assert replace(parse(body), lines=()) == replace(parse(PLAIN), lines=())
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "line 1: '' is no field"),
+        (b"<!DOCTYPE html>\n<html>", "is no field"),
+        (b"\xef\xbb\xbf" + PLAIN, "is no field"),
+        (b"\n" + PLAIN, "line 1: '' is no field"),
+        (PLAIN.replace(b"mode", b"\nmode"), "line 2: '' is no field"),
+        (PLAIN.replace(b"\n", b"\r"), "is no field"),
+        (PLAIN.replace(b"mode: enforce\n", b""), "no mode"),
+        (PLAIN.replace(b"version: STSv1\n", b""), "no version"),
+        (PLAIN.replace(b"max_age: 604800\n", b""), "no max_age"),
+        (PLAIN.replace(b"mx: mx.example.com\n", b""), "no mx"),
+        (PLAIN.replace(b"mode", b"Mode"), "no mode"),
+        (PLAIN.replace(b"mode: ", b"mode "), "line 2: 'mode enforce' is no field"),
+        (PLAIN.replace(b"mode:", b" mode:"), "is no field"),
+        (PLAIN.replace(b"mode:", b"mode :"), "is no field"),
+        (PLAIN.replace(b"STSv1", b"STSv2"), "version 'STSv2' is unknown"),
+        (PLAIN.replace(b"enforce", b"Enforce"), "mode 'Enforce' is unknown"),
+        (PLAIN.replace(b"enforce", b"report"), "mode 'report' is unknown"),
+        (PLAIN.replace(b"enforce", b""), "line 2: 'mode: ' is no field"),
+        (PLAIN.replace(b"604800", b"-1"), "max_age '-1' is no number"),
+        (PLAIN.replace(b"604800", b"1w"), "max_age '1w' is no number"),
+        (PLAIN.replace(b"604800", b"1" * 11), "is no number"),
+        (PLAIN.replace(b"604800", "\u0661".encode()), "is no number"),
+        (PLAIN.replace(b"mx.example.com", b"*"), r"mx: '\*' is no pattern"),
+        (PLAIN.replace(b"mx.example.com", b"*."), "is no pattern"),
+        (PLAIN.replace(b"mx.example.com", b"*foo.example.com"), "is no pattern"),
+        (PLAIN.replace(b"mx.example.com", b"mx.*.example.com"), "is no pattern"),
+        (PLAIN.replace(b"mx.example.com", b"*.*.example.com"), "is no pattern"),
+        (PLAIN.replace(b"mx.example.com", b".example.com"), "is no pattern"),
+        (PLAIN.replace(b"mx.example.com", b"mx.example.com."), "is no pattern"),
+        (PLAIN.replace(b"mx.example.com", b"mx..example.com"), "is no pattern"),
+        (PLAIN.replace(b"mx.example.com", b"[192.0.2.1]"), "is no pattern"),
+        (PLAIN.replace(b"mx.example.com", b"mx.example.com, b"), "is no pattern"),
+        (PLAIN.replace(b"mx.example.com", "m\u00fcller.example".encode()), "is no pattern"),
+        (PLAIN.replace(b"mx.example.com", b"a" * 64 + b".example"), "is no pattern"),
+        (PLAIN + b"ext: a\x00b\n", "line 5: .* is no field"),
+        (PLAIN + b"ext: a\tb\n", "is no field"),
+        (PLAIN + b"e" * 33 + b": v\n", "is no field"),
+        (PLAIN + b"ext: \xff\n", "not UTF-8"),
+        (PLAIN + b"e: " + b"x" * LONGEST, "are too long"),
+    ],
+)
+def test_what_is_no_policy_says_why(body, words):
+    with pytest.raises(BadPolicy, match=words):
+        parse(body)
+
+
+def test_a_policy_may_be_just_as_long_as_it_may_be():
+    room = LONGEST - len(PLAIN) - len(b"e: ")
+    assert parse(PLAIN + b"e: " + b"x" * room).mx == ("mx.example.com",)
+    with pytest.raises(BadPolicy, match=f"{LONGEST + 1} bytes are too long"):
+        parse(PLAIN + b"e: " + b"x" * (room + 1))
+
+
+def test_a_policy_of_blanks_takes_no_time():
+    with pytest.raises(BadPolicy):
+        parse(b"e:" + b" " * (LONGEST - 3) + b"\x01")
+
+
+def test_a_policy_of_mode_none_needs_no_mx():
+    assert parse(b"version: STSv1\nmode: none\nmax_age: 86400\n") == StsPolicy(
+        Mode.NONE, 86400, (), ("version: STSv1", "mode: none", "max_age: 86400")
+    )
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [
+        (b"0", 0),
+        (b"0000000001", 1),
+        (b"31557600", 31557600),
+        (b"31557601", 31557600),
+        (b"9" * 10, 31557600),
+    ],
+)
+def test_the_age_of_a_policy_is_a_year_at_most(age, seconds):
+    assert parse(PLAIN.replace(b"604800", age)).max_age == seconds
+
+
+def test_an_address_among_the_patterns_is_tolerated_and_fits_nothing():
+    policy = parse(PLAIN.replace(b"mode", b"mx: 192.0.2.1\nmode"))
+    assert policy.allows("mx.example.com")
+    assert not policy.allows("a.192.0.2.1")
+
+
+@given(st.binary(max_size=300) | st.text().map(str.encode))
+def test_no_policy_raises_anything_else(body):
+    for each in (body, PLAIN + body):
+        found = told(parse, each)
+        assert isinstance(found, StsPolicy) or found.isprintable()
+
+
+NAMES = st.lists(
+    st.from_regex("[a-z0-9]([a-z0-9-]{0,5}[a-z0-9])?", fullmatch=True), min_size=1, max_size=4
+)
+
+
+@given(
+    st.sampled_from(list(Mode)),
+    st.integers(0, 31557600),
+    st.lists(st.tuples(st.sampled_from(["", "*."]), NAMES.map(".".join)).map("".join), min_size=1),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_is_written_by_the_rules_is_read_back(mode, age, mx, end):
+    lines = ["version: STSv1", f"mode: {mode.value}", *(f"mx: {p}" for p in mx), f"max_age: {age}"]
+    assert parse(end.join(lines).encode()) == StsPolicy(mode, age, tuple(mx), tuple(lines))
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("mail.example.com", True),
+        ("MAIL.Example.Com.", True),
+        ("backupmx.example.com", True),
+        ("a.mail.example.com", False),
+        ("example.com", False),
+        ("x.example.net", True),
+        ("example.net", False),  # P-04
+        ("a.b.example.net", False),
+        ("x.example.net.evil.example", False),
+        ("xexample.net", False),
+        (".example.net", False),
+        ("*.example.net", False),
+        ("", False),
+        ("net", False),
+    ],
+)
+def test_a_pattern_fits_one_name_or_exactly_one_label_more(host, allowed):
+    assert parse(EXAMPLE).allows(host) is allowed
+
+
+# Discovery
+
+DOMAIN, HOST = "example.com", "mta-sts.example.com"
+TXT, WEB = Dns(f"_mta-sts.{DOMAIN}", Kind.TXT), Https(HOST, PATH)
+FAULT = {WEB: HttpsFailure(ResultType.STS_WEBPKI_INVALID, "the certificate is expired")}
+
+
+def announced(id_="1", ttl=300):
+    return text(TXT.name, f"v=STSv1; id={id_}".encode(), ttl=ttl)
+
+
+def served(body=PLAIN, **more):
+    return page(HOST, PATH, body, **more)
+
+
+def look(answers, known=None, at=NOW, **how):
+    return answered(discover(DOMAIN, at, known, **how), answers)
+
+
+def first(body=PLAIN, id_="1"):
+    return look(announced(id_) | served(body)).result
+
+
+def test_a_policy_is_found_on_first_use():
+    ran = look(announced() | served())
+    assert ran.names == (f"{TXT.name} TXT", f"https {HOST}")
+    known = ran.result
+    assert known.policy == known.in_force(NOW) == parse(PLAIN)
+    assert (known.id, known.fetched, known.expires) == ("1", NOW, NOW + 7 * DAY)
+    assert (known.record, known.fetch, known.uncertain(NOW)) == (None, None, False)
+
+
+def test_the_strings_of_the_record_are_joined():
+    record = DnsAnswer(Status.FOUND, (Txt((b"v=STSv1; i", b"d=77;")),), ttl=300)
+    assert look({TXT: record} | served()).result.id == "77"
+
+
+def test_nothing_is_asked_before_it_is_time():
+    known = first()
+    assert look({}, known, NOW + 4 * MINUTE).result is known
+    assert look(announced(), known, NOW + 5 * MINUTE).names == (f"{TXT.name} TXT",)
+
+
+def test_it_is_asked_again_before_a_message_is_given_up():
+    ran = look(announced("2") | served(), first(), NOW + MINUTE, again=True)
+    assert ran.result.id == "2"
+
+
+@pytest.mark.parametrize(("ttl", "wait"), [(0, MINUTE), (300, 5 * MINUTE), (10**9, HOUR)])
+def test_the_time_between_two_looks_follows_the_record_within_limits(ttl, wait):
+    known = look(announced(ttl=ttl) | served()).result
+    assert known.look == NOW + wait
+
+
+def test_the_same_id_costs_no_fetch():
+    known = first()
+    later = look(announced(), known, NOW + HOUR).result
+    assert later == replace(known, looked=NOW + HOUR, look=NOW + HOUR + 5 * MINUTE)
+
+
+def test_a_new_id_is_fetched():
+    none = b"version: STSv1\nmode: none\nmax_age: 86400\n"
+    known = look(announced("2") | served(none), first(), NOW + HOUR).result
+    assert (known.id, known.policy.mode, known.fetched) == ("2", Mode.NONE, NOW + HOUR)
+
+
+def test_a_policy_is_fetched_anew_each_day_though_the_id_is_the_same():
+    known = first()
+    assert len(look(announced(), known, NOW + DAY - MINUTE).asked) == 1
+    later = look(announced() | served(), known, NOW + DAY)
+    assert later.result.expires == NOW + 8 * DAY
+
+
+def test_a_short_policy_is_fetched_anew_at_half_its_time():
+    known = first(PLAIN.replace(b"604800", b"7200"))
+    assert len(look(announced(), known, NOW + HOUR - MINUTE).asked) == 1
+    assert look(announced() | served(), known, NOW + HOUR).result.fetched == NOW + HOUR
+
+
+def test_a_policy_of_no_duration_holds_for_the_moment_it_was_fetched_in():
+    known = first(PLAIN.replace(b"604800", b"0"))
+    assert known.in_force(NOW)
+    assert known.in_force(NOW + timedelta(seconds=1)) is None
+    assert known.due(NOW + timedelta(seconds=1))
+
+
+# No fault takes a policy away
+
+FAULTS = {
+    "no such name": {TXT: nothing(status=Status.NXDOMAIN)},
+    "no record": {TXT: nothing()},
+    "server failure": {TXT: failure()},
+    "time-out": {TXT: failure(Status.TIMEOUT)},
+    "malformed answer": {TXT: failure(Status.MALFORMED)},
+    "bogus": {TXT: bogus()},
+    "another record": text(TXT.name, b"v=spf1 -all"),
+    "two records": text(TXT.name, b"v=STSv1; id=1", b"v=STSv1; id=2"),
+    "a record without id": text(TXT.name, b"v=STSv1;"),
+    "web: certificate": announced("2") | FAULT,
+    "web: unreachable": announced("2")
+    | {WEB: HttpsFailure(ResultType.STS_POLICY_FETCH_ERROR, "connection refused")},
+    "web: not found": announced("2") | served(b"", status=404),
+    "web: redirect": announced("2") | served(PLAIN, status=301),
+    "web: server error": announced("2") | served(PLAIN, status=503),
+    "web: wrong type": announced("2") | served(PLAIN, media="text/html; charset=utf-8"),
+    "web: no policy": announced("2") | served(b"<html>"),
+    "web: empty": announced("2") | served(b""),
+    "web: too long": announced("2") | served(PLAIN + b"x: " + b"x" * LONGEST),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_policy_whose_time_is_not_over_holds_through_any_fault(fault):
+    known = first()
+    later = look(FAULTS[fault], known, NOW + HOUR).result
+    assert later.in_force(NOW + HOUR) == later.in_force(NOW + 7 * DAY) == known.policy
+    assert (later.id, later.expires) == (known.id, known.expires)
+    assert later.record or later.fetch
+    assert not later.uncertain(NOW + HOUR)
+    assert opinion(later, "mx.example.com", NOW + HOUR).enforced
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_its_time_ends_all_the_same(fault):
+    known = look(FAULTS[fault], first(), NOW + HOUR).result
+    over = NOW + 7 * DAY + timedelta(seconds=1)
+    assert known.in_force(over) is None
+    assert look(FAULTS[fault], known, over).result.in_force(over) is None
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_after_a_fault_the_policy_is_found_again(fault):
+    known = look(FAULTS[fault], first(), NOW + HOUR).result
+    later = look(announced("3") | served(), known, NOW + 3 * HOUR).result
+    assert (later.id, later.record, later.fetch) == ("3", None, None)
+
+
+UNCERTAIN = {
+    *("server failure", "time-out", "malformed answer", "bogus"),
+    *("web: certificate", "web: unreachable"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_on_first_contact_it_is_said_whether_somebody_may_have_been_in_the_way(fault):
+    known = look(FAULTS[fault]).result
+    assert known.in_force(NOW) is None
+    assert known.uncertain(NOW) is (fault in UNCERTAIN)
+    assert opinion(known, "mx.example.com", NOW) is None
+
+
+@pytest.mark.parametrize("fault", ["no such name", "no record", "another record"])
+def test_a_domain_that_never_had_a_policy_is_no_trouble(fault):
+    known = look(FAULTS[fault]).result
+    assert known == Known(DOMAIN, looked=NOW, look=NOW + 5 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("fault", "result"),
+    [
+        ("web: certificate", ResultType.STS_WEBPKI_INVALID),
+        ("web: unreachable", ResultType.STS_POLICY_FETCH_ERROR),
+        ("web: not found", ResultType.STS_POLICY_FETCH_ERROR),
+        ("web: redirect", ResultType.STS_POLICY_FETCH_ERROR),
+        ("web: server error", ResultType.STS_POLICY_FETCH_ERROR),
+        ("web: wrong type", ResultType.STS_POLICY_INVALID),
+        ("web: no policy", ResultType.STS_POLICY_INVALID),
+        ("web: empty", ResultType.STS_POLICY_INVALID),
+        ("web: too long", ResultType.STS_POLICY_INVALID),
+    ],
+)
+def test_each_failed_fetch_is_kept_as_it_is_reported(fault, result):
+    trouble = look(FAULTS[fault]).result.fetch
+    assert (trouble.result, trouble.id, trouble.times) == (result, "2", 1)
+    assert trouble.words.isprintable()
+
+
+@pytest.mark.parametrize("media", ["text/plain", "Text/Plain; charset=latin-1", "", "text/plain;x"])
+def test_plain_text_of_any_kind_will_do(media):
+    assert look(announced() | served(media=media)).result.policy
+
+
+# Patience
+
+
+def test_a_failed_fetch_is_not_tried_again_for_five_minutes():
+    known = look(announced() | FAULT).result
+    for minutes in (1, 4):
+        ran = look(announced(), known, NOW + minutes * MINUTE, again=True)
+        assert ran.result.fetch == known.fetch
+    assert look(announced() | served(), known, NOW + 5 * MINUTE).result.policy
+
+
+def test_the_next_look_after_a_failed_fetch_is_when_it_may_be_tried_again():
+    known = look(announced(ttl=3600) | FAULT).result
+    assert known.look == NOW + 5 * MINUTE
+
+
+def test_each_failure_in_a_row_doubles_the_wait_up_to_an_hour():
+    known, at, waits = None, NOW, []
+    for _ in range(6):
+        known = look(announced() | FAULT, known, at, again=True).result
+        waits.append((known.fetch.over - at) // MINUTE)
+        at = known.fetch.over
+    assert waits == [5, 10, 20, 40, 60, 60]
+    assert known.fetch.times == 6
+
+
+def test_a_new_id_is_fetched_at_once_whatever_became_of_the_old_one():
+    known = look(announced() | FAULT).result
+    ran = look(announced("2") | served(), known, NOW + MINUTE, again=True)
+    assert ran.result.id == "2"
+
+
+def test_a_failed_look_does_not_shorten_the_wait():
+    known = look(announced() | FAULT).result
+    known = look({TXT: failure()}, known, NOW + MINUTE, again=True).result
+    assert known.look == NOW + 2 * MINUTE
+    assert len(look(announced(), known, NOW + 3 * MINUTE).asked) == 1
+
+
+def test_an_old_id_that_comes_back_forgets_the_failure_of_the_new_one():
+    known = look(announced("2") | FAULT, first(), NOW + HOUR).result
+    later = look(announced("1"), known, NOW + HOUR + MINUTE, again=True).result
+    assert later.fetch is None
+    assert later.policy == known.policy
+
+
+# Clocks
+
+
+def test_a_clock_that_was_set_back_loosens_nothing_and_keeps_nothing_from_being_asked():
+    known, before = first(), NOW - 365 * DAY
+    assert known.in_force(before) == known.policy
+    assert known.due(before)
+    assert look(announced() | served(), known, before).result.fetched == before
+
+
+def test_a_failure_that_is_yet_to_come_does_not_hold_up_a_fetch():
+    known = look(announced() | FAULT).result
+    assert look(announced() | served(), known, NOW - DAY).result.policy
+
+
+# Opinions
+
+
+def test_enforce_wants_every_host_to_be_one_of_the_domains_and_to_prove_its_name():
+    said = opinion(first(), "mx.example.com", NOW)
+    assert (said.allowed, said.enforced, said.level) == (True, True, Level.AUTHENTICATED)
+    assert said.text == "mode enforce, mx mx.example.com"
+    assert said.expires == NOW + 7 * DAY
+    assert not opinion(first(), "mx.evil.example", NOW).allowed
+
+
+def test_testing_is_told_and_not_enforced():
+    said = opinion(first(PLAIN.replace(b"enforce", b"testing")), "mx.evil.example", NOW)
+    assert (said.allowed, said.enforced) == (False, False)
+
+
+def test_none_asks_for_nothing():
+    known = first(PLAIN.replace(b"enforce", b"none"))
+    assert known.in_force(NOW).mode is Mode.NONE
+    assert opinion(known, "mx.example.com", NOW) is None
+    assert opinion(Known(DOMAIN), "mx.example.com", NOW) is None
+
+
+def test_a_policy_whose_time_is_over_asks_for_nothing():
+    assert opinion(first(), "mx.example.com", NOW + 8 * DAY) is None
+
+
+@given(st.lists(st.sampled_from(sorted(FAULTS)), max_size=6), st.integers(1, 26))
+def test_no_sequence_of_faults_takes_a_policy_away(faults, hours):
+    known, at = first(), NOW
+    for fault in faults:
+        at += timedelta(hours=hours)
+        known = look(FAULTS[fault], known, at).result
+    held = known.in_force(at)
+    assert held == (parse(PLAIN) if at <= NOW + 7 * DAY else None)
+
+
+def test_an_answer_over_https_may_come_without_a_media_type():
+    assert look(announced() | {WEB: HttpsAnswer(200, body=PLAIN)}).result.policy
