@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from unstrip.bundled import BundledTunnel
 from unstrip.certificates import Anchors
 from unstrip.io.trust import anchors, client_context
-from unstrip.protocols import LEGACY_TLS
+from unstrip.protocols import LEGACY_TLS, REGISTRY
 from unstrip.tunnel import Tunnel
 
 SERVER = "mx.example.org"  # the name that the certificates of these tests are for
@@ -61,5 +61,6 @@ def pki(tmp_path_factory):
     certificate = ca.issue_cert(SERVER, "localhost", "127.0.0.1", "::1")
     for context in (server, legacy):
         certificate.configure_cert(context)
+    server.set_alpn_protocols([p.ALPN for p in REGISTRY.values() if p.ALPN_DUE])
     legacy.maximum_version = ssl.TLSVersion[LEGACY_TLS.replace(".", "_")]
     return Pki(ca, ca_file, server, legacy, anchors(ca_file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import count
 
 import pytest
 
@@ -310,3 +311,16 @@ def test_nothing_is_sealed_in_clear_unless_the_caller_says_so():
     with pytest.raises(AssertionError, match="no TLS"):
         talk.seal(b"AUTH PLAIN secret\r\n")
     assert talk.seal(b"NOOP\r\n", clear=True) == b"NOOP\r\n"
+
+
+def test_half_an_envelope_behind_the_last_one_is_injected(pki):
+    """TDS: what is left over when TLS stands is neither TLS nor ever read."""
+    flights = count(1)
+
+    def tamper(data):
+        last = data[:1] == b"\x12" and next(flights) == 2
+        return data + b"\x12\x01" if last else data
+
+    played = rehearsal(pki, "ms-sql-s", tamper=tamper).run()
+    assert played.client.name == "injected"
+    assert played.client.residue == b"\x12\x01"

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import SERVER
-from unstrip.handshake import GROUPS, alpn_offered, has_forward_secrecy, key_exchange_group
+from unstrip.handshake import (
+    GROUPS,
+    FirstMessage,
+    alpn_offered,
+    has_forward_secrecy,
+    key_exchange_group,
+)
 from unstrip.tunnel import Tunnel
 
 # what OpenSSL calls them, and what IANA does; the brainpool curves are for TLS 1.2 alone
@@ -188,18 +194,51 @@ def client_hello(*protocols):
     return outgoing.read()
 
 
+def first_message(*segments):
+    message = FirstMessage()
+    for segment in segments:
+        message.hear(segment)
+    return message
+
+
 def test_the_protocols_that_a_client_asks_for_are_read_from_its_hello():
-    assert alpn_offered(client_hello("imap", "http/1.1")) == (b"imap", b"http/1.1")
-    assert alpn_offered(client_hello()) == ()
+    assert alpn_offered(first_message(client_hello("imap", "h2")).body) == (b"imap", b"h2")
+    assert alpn_offered(first_message(client_hello()).body) == ()
 
 
-def test_a_hello_that_is_not_whole_says_nothing_yet():
+def test_a_hello_that_is_not_whole_has_no_body_yet():
     hello = client_hello("imap")
-    assert {alpn_offered(hello[:size]) for size in range(len(hello))} == {None}
+    assert {first_message(hello[:size]).body for size in range(len(hello))} == {None}
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_a_hello_may_be_cut_into_records_as_anyone_on_the_path_likes(size):
+    hello = client_hello("imap")[5:]
+    pieces = [hello[at : at + size] for at in range(0, len(hello), size)]
+    records = b"".join(b"\x16\x03\x01\0\0\x16\x03\x01%b%b" % (length(p), p) for p in pieces)
+    bitten = first_message(*(records[at : at + 3] for at in range(0, len(records), 3)))
+    assert alpn_offered(bitten.body) == (b"imap",)
+    assert not bitten.broken
+
+
+def length(data):
+    return len(data).to_bytes(2, "big")
+
+
+def test_a_record_of_another_kind_between_them_breaks_it():
+    hello = client_hello("imap")
+    assert first_message(hello[:5][:3] + b"\0\1" + hello[5:6], b"\x15\3\3\0\2\1\0").broken
+
+
+def test_what_comes_behind_the_hello_is_none_of_it():
+    message = first_message(client_hello("imap"), b"\x14\3\3\0\1\1", b"\x17\3\3\0\1x")
+    assert alpn_offered(message.body) == (b"imap",)
+    assert not message.broken
 
 
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_any_bytes_at_all_may_stand_where_a_hello_should(garbage, at):
     hello = client_hello("imap")
-    alpn_offered(garbage)
-    alpn_offered(hello[:at] + garbage + hello[at:])
+    for said in (garbage, hello[:at] + garbage + hello[at:]):
+        alpn_offered(said)
+        alpn_offered(first_message(said).body or b"")

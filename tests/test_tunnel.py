@@ -338,7 +338,9 @@ def test_a_client_that_names_our_protocol_or_none_is_let_in(pki, wanted, bite):
 @pytest.mark.parametrize("bite", [1, 100, 65536])
 def test_a_client_that_wants_other_protocols_alone_gets_the_alert_for_it(pki, bite):
     client, server = asking_for("http/1.1", "h2"), ServerTunnel(pki.server_context(), "imap")
-    with pytest.raises(HandshakeFailed, match=r"speak 'http/1\.1, h2', not imap") as caught:
+    with pytest.raises(
+        HandshakeFailed, match=r"wants to speak 'http/1\.1, h2'; here is imap"
+    ) as caught:
         shaken(client, server, bite)
     assert caught.value.reason == "NO_APPLICATION_PROTOCOL"
     client.hear(server.outgoing())
@@ -359,3 +361,34 @@ def test_whatever_a_client_begins_with_the_servers_end_fails_as_tls_does(garbage
     server.hear(garbage)
     with suppress(HandshakeFailed):
         assert not server.shake()
+
+
+def test_cutting_the_hello_into_crumbs_does_not_lead_past_the_servers_end(pki):
+    """Record framing is not authenticated: whoever is on the path may do this to a client."""
+    client, server = asking_for("http/1.1"), ServerTunnel(pki.server_context(), "imap")
+    client.shake()
+    hello = client.outgoing()[5:]
+    crumbs = b"".join(b"\x16\x03\x01\0\0" * 20 + b"\x16\x03\x01\0\1%c" % byte for byte in hello)
+    with pytest.raises(HandshakeFailed, match="refused"):
+        fed(server, crumbs, 8000)
+
+
+def test_a_client_that_names_nothing_is_refused_where_a_name_is_due(pki):
+    server = ServerTunnel(pki.server_context(), "postgresql", due=True)
+    with pytest.raises(HandshakeFailed, match="does not say what it wants to speak"):
+        shaken(asking_for(), server)
+    welcome = ServerTunnel(pki.server_context(), "postgresql", due=True)
+    shaken(asking_for("postgresql"), welcome)
+    assert welcome.ready
+
+
+def test_a_hello_of_crumbs_in_tiny_segments_is_refused_when_it_is_longer_than_any(pki):
+    server = ServerTunnel(pki.server_context(), "imap")
+    with pytest.raises(HandshakeFailed, match="not whole"):
+        fed(server, b"\x16\x03\x01\0\1\1" * 10_000, 1)
+
+
+def fed(server, records, size):
+    for start in range(0, len(records), size):
+        server.hear(records[start : start + size])
+        server.shake()

@@ -156,6 +156,33 @@ def test_where_the_server_speaks_first_inside_nobody_waits_for_silence():
     assert wire.secure
 
 
+@pytest.mark.parametrize("behind", WAITING)
+def test_what_is_behind_the_last_answer_inside_is_unsolicited(behind):
+    wire = Wire(secure=True)
+    end = wire.conclude()
+    assert next(end) == Settle()
+    wire.hear(behind)
+    with pytest.raises(Unsolicited, match="behind the last answer"):
+        next(end)
+
+
+def test_what_came_with_the_last_answer_is_behind_it_too():
+    wire = Wire(secure=True)
+    wire.hear(b"250 2.0.0 Ok\r\n")
+    with pytest.raises(Unsolicited, match="behind the last answer"):
+        run(wire.conclude())
+
+
+@pytest.mark.parametrize("heard", [None, b""], ids=["silence", "hung up"])
+def test_nothing_behind_the_last_answer_is_as_it_should_be(heard):
+    wire = Wire(secure=True)
+    end = wire.conclude()
+    assert next(end) == Settle()
+    if heard is not None:
+        wire.hear(heard)
+    assert run(end) == []
+
+
 # Turning secure: the server's side
 
 

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from unstrip.handshake import Handshake
 from unstrip.transcript import Layer, Side, Transcript, Utterance
-from unstrip.trouble import Ended, ProtocolError, TooLong
+from unstrip.trouble import Ended, Injected, ProtocolError, TooLong
 from unstrip.tunnel import HandshakeFailed, Tunnel
 from unstrip.upgrade import SECURE_OUTCOMES, Upgrade
 from unstrip.wire import RECEIVE, Dialog, Effect, Envelope, Send, StartTLS, Wire
@@ -171,6 +171,8 @@ class Conversation(Generic[T]):
         if start.early:
             self._hear_records(tunnel, start.early)
         yield from self._shake(tunnel)
+        if self._envelope is not None and (left := self._envelope.waiting):
+            raise Injected(left)  # behind the last envelope there is TLS, or nothing
         facts = tunnel.facts()
         self.handshake = facts
         if self._inspect is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from unstrip.certificates import WebPki
 
-_CLIENT_HELLO, _SERVER_HELLO, _SERVER_KEY_EXCHANGE = 1, 2, 12  # RFC 8446, 4; RFC 5246, 7.4
+_SERVER_HELLO, _SERVER_KEY_EXCHANGE = 2, 12  # RFC 8446, 4; RFC 5246, 7.4
 _ALPN, _KEY_SHARE = 16, 51  # RFC 8446, 4.2
 _NAMED_CURVE = 3  # RFC 8422, 5.4
 _RECORD_HEADER, _MESSAGE_HEADER, _RANDOM = 5, 4, 32  # bytes
@@ -109,17 +109,53 @@ def _handshake_fragments(records: bytes) -> Iterator[bytes]:
         start = end
 
 
-def alpn_offered(client_records: bytes) -> tuple[bytes, ...] | None:
+class FirstMessage:
+    """A peer's first handshake message, however many records it is cut into (RFC 8446, 5.1).
+
+    Attributes:
+        heard: how many bytes it took so far.
+        broken: something else stands between its records, which another reader may pass over.
+    """
+
+    def __init__(self) -> None:
+        self.heard, self.broken = 0, False
+        self._records, self._message = bytearray(), bytearray()
+
+    def hear(self, records: bytes) -> None:
+        """Take what the peer sent, from its first TLS byte on; anything at all."""
+        self.heard += len(records)
+        self._records += records
+        start = 0
+        while not self._whole and len(self._records) - start >= _RECORD_HEADER:
+            size = int.from_bytes(self._records[start + 3 : start + 5], "big")
+            end = start + _RECORD_HEADER + size
+            if end > len(self._records):
+                break
+            self.broken = self.broken or self._records[start] != _HANDSHAKE_RECORD
+            self._message += self._records[start + _RECORD_HEADER : end]
+            start = end
+        del self._records[:start]
+
+    @property
+    def body(self) -> bytes | None:
+        """The message without its header; None while it is not whole."""
+        return bytes(self._message[_MESSAGE_HEADER : self._end]) if self._whole else None
+
+    @property
+    def _whole(self) -> bool:
+        return len(self._message) >= max(self._end, _MESSAGE_HEADER)
+
+    @property
+    def _end(self) -> int:
+        return _MESSAGE_HEADER + int.from_bytes(self._message[1:4], "big")
+
+
+def alpn_offered(hello: bytes) -> tuple[bytes, ...]:
     """Return the application protocols that a ClientHello asks for (RFC 7301, 3.1).
 
-    Args: client_records: what the client sent from its first TLS byte on; anything at all.
-    Returns: their names, none where it does not ask; None while the ClientHello is not whole.
+    Args: hello: its body; anything at all, since it comes from the peer.
     """
-    for kind, body in _messages(client_records):
-        if kind == _CLIENT_HELLO:
-            return tuple(_names(_extensions(body, _client_extensions(body)).get(_ALPN, b"")))
-        return ()
-    return None
+    return tuple(_names(_extensions(hello, _client_extensions(hello)).get(_ALPN, b"")))
 
 
 def _names(listed: bytes) -> Iterator[bytes]:

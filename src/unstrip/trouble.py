@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from unstrip.escaping import excerpt
 
+ASIDE = "ASIDE"  # the reason of an injection that an honest server may have made
+
 
 class Trouble(Enum):
     """Why an attempt broke off: the kinds of failure that evidence distinguishes."""
@@ -49,14 +51,17 @@ class Ended(ProtocolError):
 class Injected(ProtocolError):
     """Plaintext was already waiting when TLS was to start (CVE-2011-0411 and its kin).
 
-    Attributes: residue: those bytes, whole: they are evidence, and never reach TLS or a parser.
+    Attributes:
+        residue: those bytes, whole: they are evidence, and never reach TLS or a parser.
+        reason: `ASIDE` where they would pass for no answer to anything.
     """
 
     trouble = Trouble.INJECTED
 
-    def __init__(self, residue: bytes) -> None:
+    def __init__(self, residue: bytes, *, aside: bool = False) -> None:
         super().__init__(f"plaintext waited where TLS was to start: {excerpt(residue)}")
         self.residue = residue
+        self.reason = ASIDE if aside else ""
 
 
 class Unsolicited(ProtocolError):

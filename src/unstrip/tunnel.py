@@ -12,13 +12,20 @@ from contextlib import suppress
 from typing import Any
 
 from unstrip.escaping import excerpt
-from unstrip.handshake import Handshake, alpn_offered, has_forward_secrecy, key_exchange_group
+from unstrip.handshake import (
+    FirstMessage,
+    Handshake,
+    alpn_offered,
+    has_forward_secrecy,
+    key_exchange_group,
+)
 from unstrip.trouble import ProtocolError, Trouble
 
 _READ = 65536  # bytes taken out of the engine at a time
 _FLIGHT = 16384  # bytes of the peer's first flight kept to read the group from
 _RECORDS = (b"\x15\x03", b"\x16\x03")  # RFC 8446, 5.1: an alert, a handshake; the version's 3
 _NO_APPLICATION_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"  # RFC 7301, 3.2: a fatal alert
+_HANDSHAKE = b"\x16"  # RFC 8446, 5.1
 _DER = 2  # _ssl.ENCODING_DER
 _GONE = "nothing more can be sent inside TLS"
 
@@ -161,34 +168,59 @@ class ServerTunnel(Tunnel):
     """The server's end, which refuses a client that wants to speak something else.
 
     A connection that somebody led to the wrong port, whose certificate is the right one all the
-    same, ends before a word is said (RFC 7301, 3.2; ALPACA; R26).
+    same, ends before a word is said (RFC 7301, 3.2; ALPACA; R26). TLS hears nothing before the
+    whole ClientHello was read here: who sits on the path may cut it into records as he likes.
 
     Args:
         context: how to speak TLS.
         alpn: our protocol's name; None takes any client.
+        due: a client that names no protocol is refused too.
     """
 
-    def __init__(self, context: ssl.SSLContext, alpn: str | None = None) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, alpn: str | None = None, *, due: bool = False
+    ) -> None:
         super().__init__(context, None, server_side=True)
-        self._alpn = alpn
+        self._alpn, self._due = alpn, due
+        self._hello: FirstMessage | None = None if alpn is None else FirstMessage()
         self._alert = b""
+
+    def hear(self, ciphertext: bytes) -> None:
+        """Take bytes from the network, or b"" when the peer hung up."""
+        super().hear(ciphertext)
+        if self._hello is not None and ciphertext:
+            self._hello.hear(ciphertext)
 
     def shake(self) -> bool:
         """Go on with the handshake, as soon as it is known what the client wants to speak.
 
-        Raises: HandshakeFailed: as `Tunnel.shake`; it asks for other protocols alone.
+        Raises: HandshakeFailed: as `Tunnel.shake`; it asks for other protocols alone, or for none
+            where one is due; its first message is not whole.
         """
-        offered = alpn_offered(self._first_flight())
-        if offered and self._alpn is not None and self._alpn.encode() not in offered:
-            self._alert = _NO_APPLICATION_PROTOCOL
-            wanted = excerpt(b", ".join(offered))
-            words = f"TLS failed: the client wants to speak {wanted}, not {self._alpn}"
-            raise HandshakeFailed("NO_APPLICATION_PROTOCOL", words)
+        if self._hello is not None and self._flight[:1] == _HANDSHAKE:
+            hello = self._hello.body  # what is no TLS, the engine fails on
+            if self._hello.broken or (hello is None and self._hello.heard >= _FLIGHT):
+                raise self._refused("its first message is not whole")
+            if hello is None:
+                return False
+            self._look_at(alpn_offered(hello))
+            self._hello = None
         return super().shake()
 
     def outgoing(self) -> bytes:
         """Return what is to be sent to the peer now."""
         return self._alert or super().outgoing()
+
+    def _look_at(self, offered: tuple[bytes, ...]) -> None:
+        if offered and str(self._alpn).encode() not in offered:
+            raise self._refused(f"it wants to speak {excerpt(b', '.join(offered))}")
+        if not offered and self._due:
+            raise self._refused("it does not say what it wants to speak")
+
+    def _refused(self, why: str) -> HandshakeFailed:
+        self._alert = _NO_APPLICATION_PROTOCOL
+        words = f"TLS failed: the client was refused, {why}; here is {self._alpn}"
+        return HandshakeFailed("NO_APPLICATION_PROTOCOL", words)
 
 
 def words_for(reason: str, flight: bytes) -> str:

@@ -36,7 +36,8 @@ class Upgrade:
         greeted: capabilities that came with the greeting (IMAP).
         offered: capabilities listed before TLS, in their order, where a middlebox can edit them.
         unlisted: the refusal, if the question for capabilities was refused.
-        said: the last answer to the upgrade request, as said, wherever it was not the go-ahead.
+        said: the last answer to the upgrade request, as said, wherever it was not the go-ahead; or
+            the server's goodbye inside TLS.
         inside: capabilities listed inside TLS, where no middlebox can edit them.
         exposed: what stays in clear although TLS stands, in the server's words (FTP's data).
     """

@@ -64,6 +64,10 @@ class Envelope(Protocol):
 
     opens: int
 
+    @property
+    def waiting(self) -> bytes:
+        """What is not whole yet."""
+
     def wrap(self, records: bytes) -> bytes:
         """Return TLS records as they are to be sent."""
 
@@ -168,13 +172,19 @@ class Wire:
         yield from self.flush()
 
     def start_tls(
-        self, *, server_first: bool = False, envelope: Envelope | None = None
+        self,
+        *,
+        server_first: bool = False,
+        envelope: Envelope | None = None,
+        asides: Pattern[bytes] | None = None,
     ) -> Dialog[None]:
         """Turn the client's side secure: the one place where it happens.
 
         Args:
             server_first: the protocol lets the server speak first inside TLS (ManageSieve).
             envelope: what the handshake is wrapped in, where it is (TDS).
+            asides: matches what a server may say at any time (IRC): it ends the dialog all the
+                same, but is told from what would pass for an answer.
 
         Raises:
             Injected: a byte, of a partial line even, waited behind the go-ahead.
@@ -182,7 +192,8 @@ class Wire:
         """
         yield from self.flush()
         if self._inbox:  # RFC 3207, 4.2: no await stands between this look and the switch
-            raise Injected(self.take(len(self._inbox)))
+            residue = self.take(len(self._inbox))
+            raise Injected(residue, aside=bool(asides and asides.fullmatch(residue)))
         yield StartTLS(envelope=envelope)
         self.secure = True
         if server_first:
@@ -190,6 +201,19 @@ class Wire:
         yield Settle()  # a greeting spliced in takes up to one round trip to arrive
         if self._inbox:
             raise Unsolicited(f"said inside TLS before our first command: {excerpt(self._inbox)}")
+
+    def conclude(self) -> Dialog[None]:
+        """Listen once more, when the answer that was last asked for inside TLS has come.
+
+        Whoever holds records back can put an answer of somebody else's asking in its place, and
+        then ours is behind it. No more than a round trip is waited for, so one who holds ours
+        back for ever is not found out.
+
+        Raises: Unsolicited: something is behind the last answer.
+        """
+        yield Settle()
+        if self._inbox:
+            raise Unsolicited(f"said inside TLS behind the last answer: {excerpt(self._inbox)}")
 
     def accept_tls(
         self, go_ahead: bytes, refusal: bytes, envelope: Envelope | None = None

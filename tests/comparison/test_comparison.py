@@ -256,6 +256,38 @@ def test_two_ways_in_clear_agree_and_fall_short():
     assert comparison.words[0].startswith("neither way leads to TLS; ")
 
 
+NO_TLS_1_3 = replace(heard(*OFFER, ASKED, "S: 220 go", "<TLS fails>"), handshake=None)
+NO_TLS_1_3_DIRECT = replace(heard("<TLS fails>", endpoint=SMTPS), handshake=None)
+
+
+def test_tls_1_2_on_both_ways_is_tls():
+    older = (upgraded(OLDER), direct(OLDER))
+    comparison = compared(NO_TLS_1_3, NO_TLS_1_3_DIRECT, *older)
+    first, read, *_ = comparison.words
+    assert first.startswith("both ways lead to TLS only with TLS 1.2 at most; ")
+    assert read == "with implicit TLS, the certificate can be read by whoever listens"
+    assert comparison.standing is Standing.FALLS_SHORT
+
+
+def test_one_way_that_has_tls_1_2_alone_is_told_from_one_that_has_none():
+    words = compared(stripped(), NO_TLS_1_3_DIRECT, stripped(), direct(OLDER)).words
+    assert words[0].startswith("only implicit TLS leads to TLS, and only with TLS 1.2 at most; ")
+    beside = compared(upgraded(), NO_TLS_1_3_DIRECT, upgraded(OLDER), direct(OLDER))
+    assert "leads to TLS, implicit TLS only with TLS 1.2 at most" in beside.words[0]
+    assert points(beside) == [Point.VERSIONS]
+
+
+def test_the_only_way_may_lead_to_tls_1_2_alone():
+    words = compare(Visits(NO_TLS_1_3, upgraded(OLDER))).words
+    assert "it leads there only with TLS 1.2 at most" in words[1]
+    assert "the certificate" in words[2]
+
+
+def test_a_visit_that_failed_by_chance_makes_no_way_lower():
+    words = compared(BUSY, direct(), upgraded(OLDER), direct(OLDER)).words
+    assert not any("at most" in word for word in words)
+
+
 def test_what_falls_short_is_worse_than_what_is_unknown():
     assert compared(stripped(), CLOSED).standing is Standing.FALLS_SHORT
 

@@ -13,7 +13,6 @@ from tests.verdict.scenes import (
     IMAPS,
     OFFER,
     SMTPS,
-    chain,
     heard,
     implicit,
     refused,
@@ -215,20 +214,15 @@ def test_an_address_is_no_name_to_be_told(pki):
     assert facts(with_hello(pki, "192.0.2.25")) == {}
 
 
-def test_a_certificate_is_told_where_it_crossed_as_it_is():
-    shown = chain()[0]
-    hidden, seen = upgraded(), having(upgraded(), Side.SERVER, Layer.HANDSHAKE, b"x" + shown)
-    assert Told.CERTIFICATE not in facts(hidden)
-    assert facts(seen)[Told.CERTIFICATE] == (HOST,)
+def test_a_certificate_is_told_with_tls_1_2_however_it_was_cut():
+    assert Told.CERTIFICATE not in facts(upgraded())
+    assert facts(upgraded(shaken(version="TLSv1.2")))[Told.CERTIFICATE] == (HOST,)
 
 
-def test_a_certificate_that_an_envelope_cuts_is_found_all_the_same():
-    shown = chain()[0]
-    cut = having(upgraded(), Side.SERVER, Layer.HANDSHAKE, shown[:200] + b"\x12\x01" + shown[200:])
-    assert Told.CERTIFICATE in facts(cut)
+def test_a_handshake_without_a_certificate_tells_none():
+    assert Told.CERTIFICATE not in facts(upgraded(shaken((), version="TLSv1.2")))
 
 
 def test_a_certificate_without_names_is_told_too():
-    nameless = shaken((b"\x30" * 300,))
-    seen = having(upgraded(nameless), Side.SERVER, Layer.HANDSHAKE, b"\x30" * 300)
-    assert facts(seen)[Told.CERTIFICATE] == ("without a name",)
+    nameless = shaken((b"\x30" * 300,), version="TLSv1.2")
+    assert facts(upgraded(nameless))[Told.CERTIFICATE] == ("without a name",)

@@ -163,7 +163,7 @@ _XRDP = (
 _TIGERVNC = (
     refusal("without TLS", TIGERVNC_WITHOUT_TLS),
     refusal("without certificate", TIGERVNC_WITHOUT_CERTIFICATE, Code.REJECTED_AFTER_OFFER),
-    refusal("anonymous", TIGERVNC_ANONYMOUS, Code.REJECTED_AFTER_OFFER),
+    refusal("anonymous", TIGERVNC_ANONYMOUS),
 )
 _NUT = (refusal("without TLS", NUT_WITHOUT_TLS),)
 _STUNNEL = (refusal("too old", STUNNEL_TOO_OLD, Code.TLS_FAILED),)

@@ -37,6 +37,7 @@ from tests.interop.servers.openldap import openldap
 from tests.interop.servers.postgresql import postgresql
 from tests.interop.servers.tigervnc import tigervnc
 from tests.interop.servers.xrdp import xrdp
+from unstrip.io.asyncio import run
 from unstrip.lab.middlebox import middlebox
 from unstrip.lab.probing import Result, Trial, examine
 from unstrip.lab.servers import serve
@@ -70,7 +71,7 @@ def tried(protocol: str, port: int, **options: float) -> list[Trial]:
             trials = examine(protocol, LOCALHOST, port, login=LOGINS.get(protocol), **options)
             return [trial async for trial in trials]
 
-    return asyncio.run(main())
+    return run(main)  # as the command line does: uvloop is stricter
 
 
 def vulnerable(trials: list[Trial]) -> set[str]:

@@ -26,7 +26,7 @@ from unstrip.io.session import Terms
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Side
 from unstrip.trouble import ProtocolError
-from unstrip.tunnel import HandshakeFailed, Tunnel
+from unstrip.tunnel import HandshakeFailed, ServerTunnel, Tunnel
 from unstrip.wire import Envelope
 
 PATIENCE = 10.0  # seconds after which a test is stuck
@@ -188,6 +188,8 @@ def honest(pki: Pki, name: str, peer: Peer, *, implicit: bool = False) -> None:
     """Our own server, driven by our own driver."""
     protocol = REGISTRY[name]
     server_end = partial(pki.server_end, legacy=protocol.LEGACY and not implicit)
+    if implicit and protocol.ALPN_DUE:
+        server_end = partial(ServerTunnel, pki.server, protocol.ALPN, due=True)
     talk = Conversation(protocol.server, server_end, side=Side.SERVER, implicit=implicit)
     blocking.converse(talk, peer.sock, Clock(PATIENCE))
 

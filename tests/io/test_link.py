@@ -41,6 +41,7 @@ from unstrip.upgrade import Manner, Outcome
 from unstrip.verdict import Code
 
 MEGABYTES = 5 * 1024 * 1024
+UNHEARD = 0.3  # seconds, until the dialog listens no more behind the last answer
 
 # -- both colours ----------------------------------------------------------------------
 
@@ -262,11 +263,12 @@ def test_a_writer_is_held_up_by_a_link_that_is_not_read(looped, pki):
 
     def talks_much(peer: Peer) -> None:
         upgrades(peer, pki.server)
+        time.sleep(UNHEARD)
         peer.sock.sendall(data)
 
     async def main() -> None:
         async with connect(url(server), need(pki, server)) as link:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(2 * UNHEARD)
             assert link._exchange.talk.wire.waiting < 4 * BACKLOG
             assert await whole(link, len(data)) == data
 
@@ -309,6 +311,7 @@ def test_two_links_at_once_do_not_mix(looped, pki):
 
 def says_goodbye(peer: Peer, context: ssl.SSLContext) -> None:
     upgrades(peer, context)
+    time.sleep(UNHEARD)
     peer.say(b"421 bye\r\n")
     peer.hang_up()
 
@@ -316,9 +319,9 @@ def says_goodbye(peer: Peer, context: ssl.SSLContext) -> None:
 async def pause(link: Any) -> None:
     """Give a link under asyncio the time to hear that its peer is gone."""
     if isinstance(link, Link):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(2 * UNHEARD)
     else:
-        time.sleep(0.1)  # noqa: ASYNC251  # there is no loop
+        time.sleep(2 * UNHEARD)  # noqa: ASYNC251  # there is no loop
 
 
 @every_colour
@@ -344,7 +347,7 @@ def test_they_are_received_though_the_peer_is_long_gone(opened, pki):
 def test_nothing_can_be_sent_to_a_peer_who_is_gone(opened, pki):
     async def body(link: Any) -> None:
         await pause(link)
-        for _ in range(50):
+        for _ in range(5):
             await link.send(b"x" * 65536)
             await pause(link)
 

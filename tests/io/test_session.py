@@ -17,6 +17,7 @@ from unstrip.evidence import Endpoint
 from unstrip.io.addresses import Unresolved
 from unstrip.io.clock import DeadlinePassed
 from unstrip.io.session import Session, Terms, Unmet, failure
+from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side, said
 from unstrip.trouble import Ended, Injected, ProtocolError, Spoofed, TooLong, Trouble, Unsolicited
 from unstrip.tunnel import HandshakeFailed
@@ -228,3 +229,18 @@ def test_a_peer_who_does_not_wait_for_our_farewell_has_still_answered(pki, proto
     evidence = session.evidence(error)
     assert evidence.upgrade is not None
     assert evidence.upgrade.outcome is Outcome.UNAVAILABLE
+
+
+@each_driver
+@pytest.mark.parametrize("name", [name for name, p in REGISTRY.items() if p.ALPN_DUE])
+def test_where_nothing_but_alpn_tells_what_is_spoken_it_has_to_agree(pki, attend, name):
+    """Any web server with the right certificate would pass for a database otherwise."""
+    for protocols, agreed in ((["http/1.1"], False), ([REGISTRY[name].ALPN], True)):
+        context = pki.server_context()
+        context.set_alpn_protocols(protocols)
+        with serving(lambda peer, context=context: peer.secure(context)) as server:
+            evidence = visit(attend, server, name, implicit=True, roots=pki.roots)
+        assert evidence.secured is agreed
+        if not agreed:
+            assert evidence.failure.reason == "NO_APPLICATION_PROTOCOL"
+            assert said(evidence.transcript, Side.CLIENT, Layer.SECURE) == b""

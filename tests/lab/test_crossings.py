@@ -2,8 +2,11 @@ import pytest
 
 from unstrip.lab import crossings
 from unstrip.lab.crossings import Crossings, Leg, in_clear
+from unstrip.protocols.mysql import packet
 
 HELLO = b"\x16\x03\x01\x00\x05hello"
+CLIENT_HELLO = b"\x16\x03\x01\x00\x06\x01\x00\x00\x02\x03\x03"
+CRUMBS = b"".join(b"\x16\x03\x01\0\1%c" % byte for byte in CLIENT_HELLO[5:])  # RFC 8446, 5.1
 DATA = b"\x17\x03\x03\x00\x03\r\nQ"
 
 
@@ -17,13 +20,28 @@ DATA = b"\x17\x03\x03\x00\x03\r\nQ"
         (HELLO[:7], b""),
         (b"PASS secret", b"PASS secret"),
         (b"A\x16\x03\x01\x00\x01\r\n", b"A\x16\x03\x01\x00\x01\r\n"),
-        (b"S\x16\x03\x01\x00\x06\x01\x00..\r\n" + DATA + b"N", b"SN"),
+        (b"S" + CLIENT_HELLO + DATA + b"N", b"SN"),
+        (b"S" + CRUMBS + DATA + b"N", b"SN"),
+        (b"S" + CLIENT_HELLO[:7], b"S"),
+        (b"A" + b"\x16\x03\x01\x00\x06\x01\x00..\r\n", b"A\x16\x03\x01\x00\x06\x01\x00..\r\n"),
+        (b"\x17\x03\x03\x00\x02ab", b"\x17\x03\x03\x00\x02ab"),  # nothing begins with data
+        (HELLO + b"\x17\x03\x05\x00\x02ab", b"\x17\x03\x05\x00\x02ab"),
+        (HELLO + b"\x17\x03\x03\xff\xffab", b"\x17\x03\x03\xff\xffab"),
+        (HELLO + b"x\x16\x03\x03\x00\x02ab", b"x\x16\x03\x03\x00\x02ab"),
         (b"S\x15\x03\x03\x00\x02\x02\x28", b"S"),
         (b"S\x15\x03\x03\x00\x03\x02\x28x", b"S\x15\x03\x03\x00\x03\x02\x28x"),
     ],
 )
 def test_what_is_in_no_tls_record_crossed_in_clear(stream, clear):
     assert in_clear(stream) == clear
+
+
+@pytest.mark.parametrize("size", range(788, 792))
+def test_a_login_whose_length_looks_like_tls_is_no_record(size):
+    login = packet(1, 0x0008A685.to_bytes(4, "little") + b"SECRET".rjust(size - 4, b"\0"))
+    assert login[:3] == bytes((size - 0x300, 3, 0))  # as 14..17 03 00
+    assert in_clear(login) == login
+    assert in_clear(login + CLIENT_HELLO + DATA) == login
 
 
 def test_crossings_are_kept_for_each_connection_and_leg():

@@ -7,7 +7,14 @@ from unstrip.lab.dialects.smtp import Smtp
 
 @pytest.mark.parametrize(
     ("heard", "begins"),
-    [(b"\x16\x03\x01", True), (b"\x16\x03", True), (b"\x16", None), (b"\x16\x04", False)],
+    [
+        (b"\x16\x03\x01", True),
+        (b"\x16\x03", True),
+        (b"\x16", None),
+        (b"\x16\x04", False),
+        (b"\x16\x03\x00\x01", False),
+        (b"\x16\x03\x05", False),
+    ],
 )
 def test_tls_begins_with_a_handshake_record(heard, begins):
     assert Smtp().begins_tls(heard) is begins

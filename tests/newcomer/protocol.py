@@ -25,6 +25,8 @@ IMPLICIT_PORTS = {"ferrys": 4708}
 ALPN = None  # none is registered
 MANNERS = tuple(Manner)
 LEGACY = False
+GREETS = True
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^SEAL\r\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(rb"(?:DECKS|LEAVE|SEAL|seal|QSTARTTLSQ)\r\n")  # all before TLS (R2)

@@ -79,7 +79,7 @@ class Rehearsal:
             self._advance(party)
             return True
         chunk = bytes(party.coming[: self.bite])
-        if not chunk and not (self._hung_up_on(party) and isinstance(party.waits_for, Receive)):
+        if not chunk and not self._hung_up_on(party):
             return False
         del party.coming[: self.bite]
         self._hear(party, chunk)

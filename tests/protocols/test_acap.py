@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.protocols.replay import Stage, improvise, load, parse
-from unstrip.protocols.acap import IN_CLEAR, Answer, between_commands, completion, greeting
+from unstrip.protocols.acap import IN_CLEAR, Answer, behind, between_commands, completion, greeting
 from unstrip.trouble import ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Outcome
 from unstrip.wire import Wire
@@ -168,3 +168,47 @@ def test_a_server_leaves_after_fifty_commands():
     ending = improvise(load("acap/served-upgrade.txt").conversation(), [b"a NOOP\r\n"] * 60)
     assert ending.name == "not asked"
     assert ending.talk.transcript[-1].data.endswith(b'* BYE "Too many commands"\r\n')
+
+
+# Behind the greeting inside TLS
+
+
+def last(*pieces):
+    """What `behind` makes of these, one each time that it listens; b"" is hanging up."""
+    wire, unsaid = Wire(secure=True), list(pieces)
+    dialog = behind(wire, Answer("OK", "* ACAP"))
+    try:
+        while True:
+            next(dialog)
+            if unsaid:
+                wire.hear(unsaid.pop(0))
+    except StopIteration as end:
+        return end.value
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ((), ""),
+        ((b"",), ""),
+        ((b'* ALERT "a"\r\n', b'* ALERT "b"\r\n'), ""),
+        ((b"* BYE x\r\n",), "* BYE x"),
+        ((b'* ALERT "a"\r\n', b"* B", b"YE x\r\n"), "* BYE x"),
+    ],
+)
+def test_behind_the_greeting_inside_a_server_may_take_its_leave(pieces, expected):
+    assert last(*pieces) == expected
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"x1 OK done\r\n",),
+        (b'* ALERT "a"\r\n', b"x1 OK done\r\n"),
+        (b"* BYE x\r\nx1 OK done\r\n",),
+        (b"* BYE x\r\n", b"x1 OK done\r\n"),
+    ],
+)
+def test_behind_the_greeting_inside_nothing_is_answered(pieces):
+    with pytest.raises(Unsolicited):
+        last(*pieces)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.protocols.replay import improvise, load
-from unstrip.protocols.ftp import IN_CLEAR, Reply, features, reply
-from unstrip.trouble import ProtocolError, Spoofed, TooLong
+from unstrip.protocols.ftp import IN_CLEAR, Reply, conclude, features, reply
+from unstrip.trouble import ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Outcome, lists
-from unstrip.wire import CLEAR_BUDGET, Wire
+from unstrip.wire import CLEAR_BUDGET, Receive, Settle, Wire
 
 
 def received(heard, *, secure=False):
@@ -87,9 +87,15 @@ def test_a_server_that_is_never_ready_is_too_long():
         (" auth tls", ("AUTH TLS",)),
         (" AUTH TLS-C", ("AUTH TLS",)),
         (" AUTH TLS;SSL;TLS-C;TLS-P;", ("AUTH TLS", "AUTH SSL", "AUTH TLS-P")),
-        (" AUTH SSL TLS", ("AUTH SSL", "AUTH TLS")),
-        (" AUTH SSL", ("AUTH SSL",)),
-        (" AUTH TLS-P", ("AUTH TLS-P",)),
+        (" AUTH SSL TLS", ("AUTH TLS", "AUTH SSL")),
+        (" AUTH SSL", ("AUTH TLS", "AUTH SSL")),
+        (" AUTH TLS-P", ("AUTH TLS", "AUTH TLS-P")),
+        (" auth ssl", ("AUTH TLS", "auth ssl")),
+        (" AUTH KERBEROS_V4", ("AUTH KERBEROS_V4",)),
+        ("211-AUTH TLS", ("AUTH TLS",)),
+        ("211- AUTH TLS", ("AUTH TLS",)),
+        ("211-UTF8", ("UTF8",)),
+        ("220-AUTH TLS", ("220-AUTH TLS",)),
         (" AUTH XTLS", ("AUTH XTLS",)),
         (" AUTH", ()),
         (" MLST type*;size*;", ("MLST type*;size*;",)),
@@ -99,6 +105,81 @@ def test_a_server_that_is_never_ready_is_too_long():
 def test_a_feature_is_a_line_and_a_mechanism_is_one_of_its_own(listed, expected):
     assert features(Reply(211, ("Features", listed, "End"))) == expected
     assert lists(expected, "AUTH TLS") is ("AUTH TLS" in expected)
+
+
+def test_an_offer_that_is_listed_by_several_names_is_one():
+    listed = Reply(211, ("Features", " AUTH SSL", " AUTH TLS", " AUTH TLS-P", "End"))
+    assert features(listed) == ("AUTH TLS", "AUTH SSL", "AUTH TLS-P")
+
+
+LIST = b"211-Features\r\n AUTH TLS\r\n211 End\r\n"
+CLOSING = b"421 Too many connections\r\n"
+
+
+@pytest.mark.parametrize(
+    ("speech", "advertised"),
+    [
+        ([b"220 ftp\r\n" + CLOSING], False),
+        ([b"220 ftp\r\n421 Too", b" many connections\r\n"], False),
+        ([b"220 ftp\r\n", LIST + CLOSING], True),
+    ],
+)
+@pytest.mark.parametrize("insist", [False, True])
+def test_a_server_may_close_before_it_is_asked(speech, advertised, insist):
+    """RFC 959, 5.4. What shares a segment is a matter of time, so it is no transcript."""
+    talk = load("ftp/upgraded.txt").conversation(insist=insist)
+    ending = improvise(talk, speech)
+    assert ending.name == "busy"
+    assert (talk.result.said, talk.result.advertised) == ("421 Too many connections", advertised)
+
+
+@pytest.mark.parametrize("early", [b"234 go\r\n", b"502 no\r\n", b"220 ftp\r\n"])
+@pytest.mark.parametrize("before", [[b"220 ftp\r\n"], [b"220 ftp\r\n", LIST]])
+def test_a_server_may_say_nothing_else_before_it_is_asked(before, early):
+    talk = load("ftp/upgraded.txt").conversation()
+    *heard, last = before
+    assert improvise(talk, [*heard, last + early]).name == "unsolicited"
+
+
+@pytest.mark.parametrize("answers", [[CLOSING], [b"200 0\r\n" + CLOSING], [b"200 0\r\n", CLOSING]])
+def test_a_server_that_closes_inside_leaves_open_what_would_have_been_exposed(answers):
+    talk = load("ftp/upgraded.txt").conversation()
+    ending = improvise(talk, [b"220 ftp\r\n", LIST, b"234 go\r\n", *answers])
+    assert ending.name == "upgraded"
+    assert (talk.result.exposed, talk.result.said) == ("", "421 Too many connections")
+
+
+def concluded(*heard):
+    """What comes of listening once more, where this is what is heard."""
+    wire = Wire(secure=True)
+    dialog = conclude(wire)
+    assert next(dialog) == Settle()
+    for part in heard[:-1]:
+        wire.hear(part)
+        assert next(dialog) == Receive()
+    wire.hear(heard[-1])
+    with pytest.raises(StopIteration):
+        next(dialog)
+
+
+@pytest.mark.parametrize("heard", [(b"421 bye\r\n",), (b"421\r\n",), (b"42", b"1 by", b"e\r\n")])
+def test_a_server_may_close_when_all_is_said(heard):
+    concluded(*heard)
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        (b"200 ok\r\n",),
+        (b"211 no\r",),
+        (b"42", b"0"),
+        (b"421 bye\r\n421 bye\r\n",),
+        (b"421 bye\r\n2",),
+    ],
+)
+def test_nothing_else_may_be_behind_the_last_reply(heard):
+    with pytest.raises(Unsolicited, match="behind the last answer"):
+        concluded(*heard)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from tests.protocols.replay import improvise, load
-from unstrip.protocols.imap import IN_CLEAR, Answer, between_commands, completion, greeting
+from unstrip.protocols.imap import IN_CLEAR, Answer, behind, between_commands, completion, greeting
 from unstrip.trouble import ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Outcome
 from unstrip.wire import Wire
@@ -142,3 +142,52 @@ def test_between_commands_a_server_may_alert_and_list_but_not_for_ever():
 def test_a_goodbye_between_commands_is_no_refusal():
     goodbye, _ = received(between_commands, b"* BYE going down\r\n")
     assert goodbye.outcome is Outcome.UNAVAILABLE
+
+
+# Behind the last answer inside TLS
+
+
+def last(*pieces):
+    """What `behind` makes of these, one each time that it listens; b"" is hanging up."""
+    wire, unsaid = Wire(secure=True), list(pieces)
+    dialog = behind(wire, "t3", Answer("OK", "t3 OK"))
+    try:
+        while True:
+            next(dialog)
+            if unsaid:
+                wire.hear(unsaid.pop(0))
+    except StopIteration as end:
+        return end.value
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ((), ""),
+        ((b"",), ""),
+        ((b'* OK [ALERT] "a"\r\n', b'* OK [ALERT] "b"\r\n'), ""),
+        ((b"* BYE x\r\n",), "* BYE x"),
+        ((b'* OK [ALERT] "a"\r\n', b"* B", b"YE x\r\n"), "* BYE x"),
+    ],
+)
+def test_behind_the_last_answer_inside_a_server_may_take_its_leave(pieces, expected):
+    assert last(*pieces) == expected
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"x1 OK done\r\n",),
+        (b'* OK [ALERT] "a"\r\n', b"x1 OK done\r\n"),
+        (b"* BYE x\r\nx1 OK done\r\n",),
+        (b"* BYE x\r\n", b"x1 OK done\r\n"),
+        (b"* OK ready\r\n",),
+    ],
+)
+def test_behind_the_last_answer_inside_nothing_is_answered(pieces):
+    with pytest.raises(Unsolicited):
+        last(*pieces)
+
+
+def test_a_server_that_takes_its_leave_may_answer_yet():
+    assert last(b"* BYE x\r\n", b"t3 NO x\r\n") == "* BYE x"

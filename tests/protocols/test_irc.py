@@ -39,6 +39,7 @@ def received(heard):
         (b"@t CAP * LS :a", "CAP", ("*", "LS", "a")),
         (b":srv 421 * a:b :c", "421", ("*", "a:b", "c")),
         (b"ERROR :\xff", "ERROR", ("\ufffd",)),
+        (":srv CAP * LS a\u3000b c".encode(), "CAP", ("*", "LS", "a\u3000b", "c")),
         (b":nick!user@host PRIVMSG you :hi", "PRIVMSG", ("you", "hi")),
     ],
 )
@@ -142,6 +143,10 @@ def test_come_back_later_is_told_from_no(message, expected):
         ([b"CAP * LS * :\r\n", b"CAP * LS :\r\n"], ()),
         ([b"CAP * LS\r\n"], ()),
         ([b"CAP * LS :*\r\n"], ("*",)),
+        ([b"CAP * LS :  a   tls \r\n"], ("a", "tls")),
+        (["CAP * LS :a\u2003tls\r\n".encode()], ("a\u2003tls",)),
+        (["CAP * LS a\u0085tls\r\n".encode()], ("a\u0085tls",)),
+        ([b"CAP * LS :a\x0btls\ttls\r\n"], ("a\x0btls\ttls",)),
     ],
 )
 def test_a_list_is_all_its_lines(lists, expected):

@@ -34,10 +34,11 @@ from unstrip.protocols.ldap import (
 from unstrip.transcript import Layer, Side, said
 from unstrip.trouble import Ended, ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Outcome
-from unstrip.wire import Receive, Send, Wire
+from unstrip.wire import Receive, Send, Settle, Wire
 
 GO_AHEAD = b"\x78\x07\x0a\x01\0\4\0\4\0"
 NOTICE = spoken(0, encoded(0x78, b"\x0a\x01\x34\4\0\4\0", encoded(0x8A, NOTICE_OID)))
+ABORTED = spoken(0, encoded(0x78, GO_AHEAD[2:], encoded(0x8A, b"1.3.6.1.1.21.4")))  # RFC 5805
 
 
 def received(dialog, heard, *, secure=False):
@@ -231,6 +232,31 @@ def test_a_notice_of_disconnection_may_come_at_any_time():
     assert result(found) == Result(52, "", NOTICE_OID, closing=True)
 
 
+@pytest.mark.parametrize("count", [1, 15])
+def test_other_notifications_are_passed_over(count):
+    found, left = answered(ABORTED * count + spoken(2, GO_AHEAD) + ABORTED)
+    assert (found.number, left) == (2, ABORTED)
+
+
+def test_notifications_without_end_are_too_long():
+    with pytest.raises(TooLong, match="more than 16 notifications"):
+        answered(ABORTED * 100)
+    with pytest.raises(TooLong, match="more than 16 notifications"):
+        received(ldap.notifications, ABORTED * 100)
+
+
+def test_who_listens_goes_on_until_nothing_more_comes():
+    wire, heard = Wire(secure=True), [ABORTED, ABORTED, spoken(2, GO_AHEAD)]
+    listening = ldap.notifications(wire, listen=True)
+    assert isinstance(next(listening), Settle)
+    for notification in heard[:-1]:
+        wire.hear(notification)
+        assert isinstance(next(listening), Settle)
+    wire.hear(heard[-1])
+    with pytest.raises(Unsolicited):
+        next(listening)
+
+
 @pytest.mark.parametrize(
     ("heard", "kind"),
     [
@@ -238,6 +264,8 @@ def test_a_notice_of_disconnection_may_come_at_any_time():
         (spoken(3, GO_AHEAD), Unsolicited),
         (spoken(2 + 2**24, GO_AHEAD), Unsolicited),
         (spoken(0, GO_AHEAD), Unsolicited),
+        (spoken(0, encoded(0x78, GO_AHEAD[2:], encoded(0x8A, STARTTLS_OID))), Unsolicited),
+        (spoken(0, encoded(0x78, GO_AHEAD[2:], encoded(0x8A, b"me"))), Unsolicited),
         (spoken(2, b"\x64\0"), Unsolicited),
         (spoken(2, b"\x79\0"), Unsolicited),
         (spoken(2, STARTTLS), Unsolicited),
@@ -268,6 +296,12 @@ def test_a_notice_behind_the_list_ends_it_before_the_request():
     ending, asked = talk(NOTICE)
     assert ending.name == "busy"
     assert not asked
+
+
+def test_another_notification_behind_the_list_changes_nothing():
+    ending, asked = talk(ABORTED)
+    assert ending.name == "ended"
+    assert asked
 
 
 @pytest.mark.parametrize(

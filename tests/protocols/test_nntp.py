@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.protocols.replay import improvise, load
-from unstrip.protocols.nntp import IN_CLEAR, Response, capabilities, response
+from unstrip.protocols.nntp import IN_CLEAR, Response, capabilities, conclude, response
 from unstrip.trouble import ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Outcome
-from unstrip.wire import Receive, Send, Wire
+from unstrip.wire import Receive, Send, Settle, Wire
 
 
 def received(heard, *, secure=False):
@@ -92,6 +92,82 @@ def asked(heard):
 def test_the_capabilities_are_the_lines_up_to_a_lone_dot():
     heard = b"101 list\r\nVERSION 2\r\nOVER MSGID \r\n.\r\n"
     assert asked(heard) == (Response(101, "101 list"), ("VERSION 2", "OVER MSGID"))
+
+
+@pytest.mark.parametrize("line", [b"STARTTLS", b"STARTTLS extra", b"STARTTLS\tof a kind "])
+def test_a_capability_is_known_by_its_first_word(line):
+    """RFC 3977, 9.5: a label, and arguments behind it; RFC 4642, 2.1, has none."""
+    assert asked(b"101 list\r\n" + line + b"\r\n.\r\n")[1] == ("STARTTLS",)
+
+
+@pytest.mark.parametrize(
+    "line", ["STARTTLSX", "X STARTTLS", "STARTTLS=1", "STARTTLS\u2003x", "\u017fTARTTLS x"]
+)
+def test_what_only_resembles_the_offer_stays_as_it_is(line):
+    assert asked(b"101 list\r\n" + line.encode() + b"\r\n.\r\n")[1] == (line,)
+
+
+LIST = b"101 list\r\nVERSION 2\r\nSTARTTLS\r\n.\r\n"
+CLOSING = b"400 shutting down\r\n"
+
+
+@pytest.mark.parametrize(
+    ("speech", "advertised"),
+    [
+        ([b"200 news\r\n" + CLOSING], False),
+        ([b"200 news\r\n400 shut", b"ting down\r\n"], False),
+        ([b"200 news\r\n", LIST + CLOSING], True),
+    ],
+)
+@pytest.mark.parametrize("insist", [False, True])
+def test_a_server_may_close_before_it_is_asked(speech, advertised, insist):
+    """RFC 3977, 3.2.1. What shares a segment is a matter of time, so it is no transcript."""
+    talk = load("nntp/upgraded.txt").conversation(insist=insist)
+    ending = improvise(talk, speech)
+    assert ending.name == "busy"
+    assert (talk.result.said, talk.result.advertised) == ("400 shutting down", advertised)
+
+
+@pytest.mark.parametrize("early", [b"382 go\r\n", b"502 no\r\n", b"200 news\r\n"])
+@pytest.mark.parametrize("before", [[b"200 news\r\n"], [b"200 news\r\n", LIST]])
+def test_a_server_may_say_nothing_else_before_it_is_asked(before, early):
+    talk = load("nntp/upgraded.txt").conversation()
+    *heard, last = before
+    assert improvise(talk, [*heard, last + early]).name == "unsolicited"
+
+
+def concluded(*heard):
+    """What comes of listening once more, where this is what is heard."""
+    wire = Wire(secure=True)
+    dialog = conclude(wire)
+    assert next(dialog) == Settle()
+    for part in heard[:-1]:
+        wire.hear(part)
+        assert next(dialog) == Receive()
+    wire.hear(heard[-1])
+    with pytest.raises(StopIteration):
+        next(dialog)
+
+
+@pytest.mark.parametrize("heard", [(b"400 bye\r\n",), (b"400\r\n",), (b"40", b"0 by", b"e\r\n")])
+def test_a_server_may_close_when_all_is_said(heard):
+    concluded(*heard)
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        (b"211 group\r\n",),
+        (b"101 li",),
+        (b".\r\n",),
+        (b"40", b"3"),
+        (b"400 bye\r\n400 bye\r\n",),
+        (b"400 bye\r\n2",),
+    ],
+)
+def test_nothing_else_may_be_behind_the_last_response(heard):
+    with pytest.raises(Unsolicited, match="behind the last answer"):
+        concluded(*heard)
 
 
 @pytest.mark.parametrize("line", [b"200 ready", b"382", b"502 no"])

@@ -23,7 +23,7 @@ def received(heard):
 
 @pytest.mark.parametrize(
     ("heard", "expected"),
-    [(b"OK\n", b"OK"), (b"\n", b""), (b"OK\r\n", b"OK\r"), (b"ERR X \xff\n", b"ERR X \xff")],
+    [(b"OK\n", b"OK"), (b"\n", b""), (b"OK\r\n", b"OK"), (b"ERR X \xff\n", b"ERR X \xff")],
 )
 def test_a_line_ends_with_its_lf_and_not_a_byte_later(heard, expected):
     assert received(heard + b"\nmore") == (expected, b"\nmore")

@@ -75,7 +75,7 @@ def test_a_message_may_be_as_long_as_postgresql_takes_it():
 )
 def test_the_text_of_an_error_is_neither_read_nor_shown(text):
     ending = improvise(load("postgresql/upgraded.txt").conversation(), [b"E" + text])
-    assert ending.talk.result.outcome is Outcome.REFUSED
+    assert ending.talk.result.outcome is Outcome.UNAVAILABLE
     assert ending.talk.result.said == "E (an error in place of an answer)"
     assert not ending.talk.result.advertised
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.protocols.replay import improvise, load
-from unstrip.protocols.smtp import IN_CLEAR, Reply, keywords, reply
-from unstrip.trouble import ProtocolError, TooLong
+from unstrip.protocols.smtp import IN_CLEAR, Reply, inside_hello, keywords, reply
+from unstrip.trouble import ProtocolError, TooLong, Unsolicited
 from unstrip.upgrade import Outcome
 from unstrip.wire import Wire
 
@@ -83,6 +83,32 @@ def test_the_keywords_are_what_follows_the_name_of_the_server():
 )
 def test_come_back_later_is_told_from_no(code, text, expected):
     assert Reply(code, (text,)).outcome is expected
+
+
+def answered(name):
+    """What becomes of an answer to EHLO inside TLS that begins like this."""
+    try:
+        list(inside_hello(Wire(secure=True), Reply(250, (name, "HELP"))))
+    except Unsolicited:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("name", "plausible"),
+    [
+        ("2.1.0 Ok", False),
+        ("2.0.0", False),
+        ("2.1.10 Sender <a@example.org> ok", False),
+        ("2.1.0.example.net", True),
+        ("2.example.net at your service", True),
+        ("[192.0.2.1]", True),
+        ("mx.example.net 2.0.0 Ok", True),
+        ("", True),
+    ],
+)
+def test_the_answer_to_ehlo_begins_with_a_name_and_no_status(name, plausible):
+    assert answered(name) is plausible
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from unstrip.protocols.tds import (
     packets,
     prelogin,
     receive,
+    version,
 )
 from unstrip.trouble import Ended, ProtocolError, TooLong
 from unstrip.wire import Receive, Wire
@@ -154,6 +155,21 @@ def test_a_server_may_say_nothing_about_encryption():
     assert encryption(b"\0\0\6\0\6\xff" + bytes(6)) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"\x10\0\x10\0\0\0", "16.0.4096"),
+        (b"\x0f\0\x08\x60\0\1", "15.0.2144"),
+        (b"", ""),
+        (b"\x10\0\x10\0", ""),
+        (b"\x10\0\x10\0\0\0\0", ""),
+    ],
+)
+def test_a_version_is_said_as_its_numbers(said, words):
+    assert version(b"\0\0\6\0" + bytes((len(said),)) + b"\xff" + said) == words
+    assert version(b"\xff") == ""
+
+
 @given(st.binary(max_size=64))
 def test_whatever_a_table_is_it_is_read_or_broken(message):
     try:
@@ -208,6 +224,14 @@ def test_an_envelope_that_is_too_long_is_not_waited_for(size):
 
 def test_empty_envelopes_carry_nothing_and_are_no_end():
     assert Envelope().unwrap(b"\x12\1\0\x08\0\0\1\0" * 3) == b""
+
+
+@pytest.mark.parametrize("left", [b"", b"\x12", b"\x12\1", b"\x12\1\0\x0a\0\0\1\0a"])
+def test_what_is_not_whole_yet_waits(left):
+    """Once TLS stands, it is plaintext that somebody has put behind the handshake."""
+    envelope = Envelope()
+    assert envelope.unwrap(Envelope().wrap(b"\x16finished") + left) == b"\x16finished"
+    assert envelope.waiting == left
 
 
 # Dialogs

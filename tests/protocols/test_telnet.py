@@ -6,10 +6,17 @@ import pytest
 
 from tests.protocols.replay import improvise, load
 from unstrip.protocols import telnet
-from unstrip.protocols.telnet import FOLLOWS, IN_CLEAR, message, overture, word
+from unstrip.protocols.telnet import (
+    FOLLOWS,
+    IN_CLEAR,
+    OVERTURE_SECONDS,
+    message,
+    overture,
+    word,
+)
 from unstrip.transcript import Layer, Side, said
-from unstrip.trouble import ProtocolError, TooLong, Unsolicited
-from unstrip.upgrade import Asking, Outcome
+from unstrip.trouble import Ended, ProtocolError, TooLong, Unsolicited
+from unstrip.upgrade import Asking, Outcome, Upgrade
 from unstrip.wire import Receive, Send, Settle, Wire
 
 DO, WILL, DONT = b"\xff\xfd\x2e", b"\xff\xfb\x2e", b"\xff\xfe\x2e"
@@ -105,19 +112,24 @@ def test_all_that_came_with_the_offer_is_heard_before_it_is_taken_up():
 def test_a_command_that_is_cut_behind_the_offer_is_waited_for():
     wire = wire_with(DO + b"\xff")
     dialog = overture(wire)
+    assert next(dialog) == Settle(OVERTURE_SECONDS)
     assert next(dialog) == Receive()
     wire.hear(b"\xf1")
     assert run(dialog) == (("DO START_TLS",), "")
 
 
 def test_the_offer_is_taken_up_without_waiting_for_a_silence():
-    client = telnet.client(wire_with(DO), Asking())
+    wire = Wire()
+    client = telnet.client(wire, Asking())
+    assert next(client) == Settle(OVERTURE_SECONDS)
+    wire.hear(DO)
     assert next(client) == Send(WILL + FOLLOWS)
 
 
 def test_an_offer_that_comes_a_little_later_is_waited_for():
     wire = wire_with(b"\xff\xfd\x18")
     client = telnet.client(wire, Asking())
+    assert next(client) == Settle(OVERTURE_SECONDS)
     assert next(client) == Settle()
     wire.hear(DO)
     assert next(client) == Send(WILL + FOLLOWS)
@@ -126,8 +138,38 @@ def test_an_offer_that_comes_a_little_later_is_waited_for():
 def test_nothing_is_asked_before_a_silence():
     wire = wire_with(b"\xff\xfd\x18")
     client = telnet.client(wire, Asking(insist=True))
+    assert next(client) == Settle(OVERTURE_SECONDS)
     assert next(client) == Settle()
     assert next(client) == Send(WILL + FOLLOWS)
+
+
+@pytest.mark.parametrize("insist", [False, True])
+def test_a_server_that_says_nothing_is_waited_for_but_not_for_ever(insist):
+    """R3: who insists asks, whatever was said; nothing was, or it was taken out."""
+    client = telnet.client(Wire(), Asking(insist=insist))
+    assert next(client) == Settle(OVERTURE_SECONDS)
+    if insist:
+        assert next(client) == Send(WILL + FOLLOWS)
+        assert next(client) == Receive()
+    else:
+        assert run(client) == Upgrade(Outcome.NOT_OFFERED)
+
+
+def test_a_server_that_hangs_up_before_a_word_has_ended():
+    wire = Wire()
+    dialog = overture(wire)
+    assert next(dialog) == Settle(OVERTURE_SECONDS)
+    wire.hear(b"")
+    with pytest.raises(Ended):
+        next(dialog)
+
+
+def test_the_offer_that_comes_as_the_answer_is_kept_though_the_rest_never_comes():
+    talk = load("telnet/mute.txt").conversation(insist=True)
+    assert isinstance(improvise(talk, [DO]).error, Ended)
+    assert talk.wire.so_far == Upgrade(
+        Outcome.BROKEN_OFF, advertised=True, offered=("DO START_TLS",)
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,7 +184,7 @@ def test_nothing_is_asked_before_a_silence():
 @pytest.mark.parametrize("opening", [b"", DO])
 def test_a_storm_is_too_long_before_the_request_and_behind_it(opening, storm):
     talk = load("telnet/upgraded.txt").conversation()
-    ending = improvise(talk, [opening, storm] if opening else [storm])
+    ending = improvise(talk, [opening, storm] if opening else [storm], restless=True)
     assert isinstance(ending.error, TooLong)
     assert talk.tunnel is None
     spoken = said(talk.transcript, Side.CLIENT, Layer.CLEAR)
@@ -151,7 +193,7 @@ def test_a_storm_is_too_long_before_the_request_and_behind_it(opening, storm):
 
 def test_options_answered_with_commands_of_no_option_have_a_limit_too():
     talk = load("telnet/upgraded.txt").conversation()
-    ending = improvise(talk, [DO, b"\xff\xf1" * 1000])
+    ending = improvise(talk, [DO, b"\xff\xf1" * 1000], restless=True)
     assert isinstance(ending.error, TooLong)
 
 

@@ -9,11 +9,12 @@ from unstrip.protocols import vnc
 from unstrip.protocols.vnc import IN_CLEAR, REASON_LIMIT, reason, security_types, version
 from unstrip.transcript import Layer, Side, said
 from unstrip.trouble import ProtocolError, TooLong
-from unstrip.upgrade import Asking, Outcome
+from unstrip.upgrade import Asking, Outcome, lists
 from unstrip.wire import Receive, Send, Settle, Wire
 
 LOCKED_OUT = b"\0\0\0\0\0\0\0\x1aToo many security failures"
 X509 = {260: "X509NONE", 261: "X509VNC", 262: "X509PLAIN", 264: "X509SASL"}
+ANONYMOUS = (257, 258, 259, 263)
 OTHERS = (0, 1, 2, 5, 19, 255, 256, 257, 258, 259, 263, 265, 266, 2**32 - 1)
 
 
@@ -27,11 +28,11 @@ def read(receive, heard, *arguments):
     raise AssertionError("wants more")
 
 
-def upgraded(*subtypes):
+def upgraded(*subtypes, insist=False):
     """The ending, where these are the subtypes of a server that takes any of them."""
     listed = bytes([len(subtypes)]) + b"".join(kind.to_bytes(4, "big") for kind in subtypes)
     speech = [b"RFB 003.008\n", b"\x01\x13", b"\0\x02", b"\0" + listed, b"\x01"]
-    return improvise(load("rfb/upgraded.txt").conversation(), speech)
+    return improvise(load("rfb/upgraded.txt").conversation(insist=insist), speech)
 
 
 @pytest.mark.parametrize(
@@ -112,11 +113,14 @@ def test_every_subtype_with_a_certificate_is_taken(subtype):
     assert f"VENCRYPT {X509[subtype]}" in ending.talk.result.offered
 
 
+@pytest.mark.parametrize("insist", [False, True])
 @pytest.mark.parametrize("subtype", OTHERS)
-def test_no_subtype_without_a_certificate_is_taken(subtype):
-    ending = upgraded(subtype)
-    assert ending.name == "refused"
-    assert ending.talk.result.advertised
+def test_no_subtype_without_a_certificate_is_taken_or_is_an_offer(subtype, insist):
+    ending = upgraded(subtype, insist=insist)
+    assert ending.name == ("refused" if insist else "not offered")
+    assert not ending.talk.result.advertised
+    assert not lists(ending.talk.result.offered, vnc.OFFER)
+    assert ("anonymous" in ending.talk.result.said) is (subtype in ANONYMOUS)
     words = said(ending.talk.transcript, Side.CLIENT, Layer.CLEAR)
     assert words == b"RFB 003.008\n\x13\0\x02"
 

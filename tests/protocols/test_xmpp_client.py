@@ -13,6 +13,7 @@ from unstrip.protocols.xmpp_client import (
     REQUEST,
     STARTTLS,
     STREAM,
+    behind,
     condition,
     opening,
     outcome_of,
@@ -139,6 +140,7 @@ def fault(name, text=""):
         (error(Element("urn:x escape", {})), "without condition"),
         (error(fault("text", "why")), "without condition"),
         (error(), "without condition"),
+        (error(fault("see-other-host", "\n[::1]:5222 ")), "see-other-host ([::1]:5222)"),
     ],
 )
 def test_a_stream_error_names_its_condition(given, expected):
@@ -171,7 +173,6 @@ def test_come_back_later_is_told_from_no(given, expected):
 @pytest.mark.parametrize(
     ("given", "kind"),
     [
-        (error(fault("see-other-host", "evil.example")), Spoofed),
         (Element("urn:ietf:params:xml:ns:xmpp-sasl success", {}), Spoofed),
         (Element("urn:xmpp:sasl:2 success", {}), Spoofed),
         (Element("jabber:client iq", {}), Spoofed),
@@ -189,9 +190,11 @@ def test_what_is_no_stream_error_has_a_name_for_what_it_is(given, kind):
     assert type(caught.value) is kind
 
 
-def test_inside_tls_a_server_may_send_us_elsewhere_but_not_say_that_we_are_logged_in():
-    elsewhere = error(fault("see-other-host", "b.example"))
-    assert stream_error(Wire(secure=True), elsewhere) is elsewhere
+def test_a_server_may_send_us_elsewhere_but_not_say_that_we_are_logged_in():
+    elsewhere = error(fault("see-other-host", "b.example"), fault("text", "full"))
+    for secure in (False, True):
+        assert stream_error(Wire(secure=secure), elsewhere) is elsewhere
+    assert words(elsewhere) == "stream error see-other-host (b.example): full"
     with pytest.raises(Unsolicited):
         stream_error(Wire(secure=True), Element("urn:ietf:params:xml:ns:xmpp-sasl success", {}))
 
@@ -221,7 +224,7 @@ def test_whitespace_behind_the_features_is_no_answer(blanks):
     [
         (b"system-shutdown", "busy"),
         (b"policy-violation", "unavailable"),
-        (b"see-other-host", "spoofed"),
+        (b"see-other-host", "unavailable"),
     ],
 )
 def test_a_stream_error_behind_the_features_ends_it_before_the_request(behind, expected):
@@ -244,6 +247,65 @@ def test_a_stream_error_behind_the_features_ends_it_before_the_request(behind, e
 )
 def test_anything_else_behind_the_features_has_a_name(behind, expected):
     assert talk(behind).name == expected
+
+
+# What comes behind the features inside TLS
+
+
+def last(*pieces):
+    """What `behind` makes of these, one each time that it listens; b"" is hanging up."""
+    wire, unsaid = Wire(secure=True), list(pieces)
+    wire.hear(ROOT + b"<stream:features/>")
+    stream = XmlStream(wire)
+    assert [*stream.header(), *stream.element()] == []
+    dialog = behind(wire, stream)
+    try:
+        while True:
+            next(dialog)
+            if unsaid:
+                wire.hear(unsaid.pop(0))
+    except StopIteration as end:
+        return end.value
+
+
+GOODBYE = b"<stream:error><reset xmlns='%s'/></stream:error></stream:stream>" % ERRORS.encode()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ((), ""),
+        ((b"",), ""),
+        ((b" \n",), ""),
+        ((b" ", b"\n", b""), ""),
+        ((GOODBYE,), "stream error reset"),
+        ((b"\n", GOODBYE[:30], GOODBYE[30:]), "stream error reset"),
+        ((b"\n</stream:stream>\n",), "the stream was closed"),
+        ((b" ", b"<", b"/", b"stream:", b"stream >", b""), "the stream was closed"),
+    ],
+)
+def test_behind_the_features_a_server_may_take_its_leave(pieces, expected):
+    assert last(*pieces) == expected
+
+
+@pytest.mark.parametrize(
+    ("pieces", "kind"),
+    [
+        ((b"<iq/>",), Unsolicited),
+        ((b" ", b"<iq/>"), Unsolicited),
+        ((b"<", b"stream:features/>"), Unsolicited),
+        ((b"<iq/></stream:stream>",), Unsolicited),
+        ((b"<mess", b""), Ended),
+        ((b"</str", b""), Ended),
+        ((b"</iq>",), ProtocolError),
+        ((b"+OK\r\n",), ProtocolError),
+        ((HEADER,), ProtocolError),
+    ],
+)
+def test_anything_else_behind_the_features_inside_has_a_name(pieces, kind):
+    with pytest.raises(ProtocolError) as caught:
+        last(*pieces)
+    assert caught.type is kind
 
 
 # What is said

@@ -11,6 +11,7 @@ from tests.verdict.scenes import (
     ASKED,
     EHLO,
     ENCRYPT,
+    FTP,
     GRANTED,
     IMAP,
     IMAPS,
@@ -644,3 +645,34 @@ def test_nothing_is_missing_from_a_list_that_no_protocol_has():
     silent = heard("<silence>", endpoint=POSTGRESQL)
     assert judged(silent).code is Code.SILENT_AFTER_REQUEST
     assert Code.OFFER_ABSENT_UNEXPLAINED not in codes(judged(silent))
+
+
+def test_a_list_that_is_hidden_as_a_whole_says_nothing_of_one_line():
+    history = [days_ago(30, heard("S: S\\", "<TLS>", endpoint=POSTGRESQL))]
+    verdict = judged(postgresql("N"), history=history)
+    assert verdict.code is Code.OFFER_REMOVED
+    assert verdict.confidence == 0.5
+
+
+def test_tls_that_comes_first_on_the_same_port_is_no_answer_to_the_request():
+    first = replace(POSTGRESQL, implicit=True)
+    beside = [replace(heard("S: S\\", "<TLS>", endpoint=POSTGRESQL), endpoint=first)]
+    assert judged(postgresql("N"), beside=beside).code is Code.OFFER_ABSENT_UNEXPLAINED
+
+
+def test_a_masked_word_beside_an_offer_that_stands_is_not_the_offer():
+    lines = ("S: 220 x", "C: FEAT", "S: 211-x", "S:  AUTH TLS", "S:  XXXXXXXX", "S: 211 end")
+    evidence = heard(*lines, "C: AUTH TLS", "S: 502 no", endpoint=FTP)
+    assert Code.OFFER_MASKED not in codes(judged(evidence))
+    assert Code.DEVICE_IN_PATH in codes(judged(evidence))
+
+
+def test_a_list_refused_by_a_server_that_had_one_is_missed_even_if_it_need_not_have_one():
+    lines = ("S: +OK ready", "C: CAPA", "S: -ERR unknown", "C: STLS", "S: +OK go", "<TLS>")
+    seen = heard(*lines, "C: CAPA", "S: +OK", "S: .", endpoint=POP3, insist=True)
+    assert judged(seen).code is Code.TLS_OK_AUTHENTICATED
+    listed = ("S: +OK ready", "C: CAPA", "S: +OK", "S: STLS", "S: .", "C: STLS", "S: +OK", "<TLS>")
+    earlier = heard(*listed, "C: CAPA", "S: +OK", "S: .", endpoint=POP3)
+    verdict = judged(seen, history=[days_ago(3, earlier)])
+    assert verdict.code is Code.OFFER_REMOVED
+    assert Code.CAPABILITIES_REFUSED in codes(verdict)

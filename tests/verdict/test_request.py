@@ -562,3 +562,24 @@ def test_an_alert_in_an_envelope_is_a_failure_of_tls_and_no_plaintext():
     evidence = unheard(TimeoutError(), endpoint)
     seen = replace(evidence, transcript=words, failure=failed, connected=0.1)
     assert codes(judged(seen)) == {Code.TLS_FAILED}
+
+
+def test_a_notice_behind_the_go_ahead_is_a_servers_habit_and_no_proof_of_an_attack():
+    lines = ("S: :s CAP * LS :tls", "C: STARTTLS", "S: :s 670 * :go", "S: :s NOTICE * :hello")
+    evidence = heard("C: CAP LS 302", *lines, endpoint=Endpoint(HOST, 6667, "irc"))
+    assert evidence.failure.reason == "ASIDE"
+    verdict = judged(evidence)
+    assert verdict.code is Code.PLAINTEXT_INSTEAD_OF_TLS
+    assert verdict.confidence == 0.5
+    assert verdict.standing is Standing.FALLS_SHORT
+
+
+def test_a_welcome_behind_the_go_ahead_is_an_attack():
+    lines = ("S: :s CAP * LS :tls", "C: STARTTLS", "S: :s 670 * :go", "S: :s 001 u :welcome")
+    evidence = heard("C: CAP LS 302", *lines, endpoint=Endpoint(HOST, 6667, "irc"))
+    assert judged(evidence).code is Code.PLAINTEXT_INJECTED
+
+
+def test_where_nobody_greets_no_greeting_is_missed():
+    evidence = heard("<EOF>", endpoint=Endpoint(HOST, 6697, "irc", implicit=True))
+    assert judged(evidence).code is Code.CONNECTION_CLOSED

@@ -6,7 +6,7 @@ from a table. Whether a way is good enough is `judge`'s to say; this only sets o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from unstrip.comparison.values import (
     Comparison,
@@ -47,6 +47,7 @@ _ADVICE = {  # on choosing between the two, where somebody has given any
     "xmpp-client": "XEP-0368 lets clients find implicit TLS in the DNS, beside the upgrade",
     "xmpp-server": "XEP-0368 lets servers find implicit TLS in the DNS, beside the upgrade",
 }
+_LOWERED = "only with TLS 1.2 at most"
 _PROBE = "`unstrip check --probe` tells more of it"
 
 
@@ -85,6 +86,9 @@ def _differences(protocol: Protocol, upgraded: Way, direct: Way) -> Iterator[Dif
         yield from _capabilities(set(upgraded.inside), set(direct.inside))
     elif upgraded.protected or direct.protected:
         without = direct if upgraded.protected else upgraded
+        if without.lowered and without.versions is not None:  # there is TLS, and less of it
+            yield from _versions(protocol, upgraded.versions, direct.versions)
+            return
         closed = without.code is Code.UNREACHABLE
         if closed or without.standing is not Standing.UNKNOWN:  # one that is busy may be as good
             point = Point.OPEN if closed else Point.PROTECTED
@@ -133,6 +137,9 @@ def _only_way(protocol: Protocol, way: Way) -> Iterator[str]:
     yield f"{protocol.NAME} has no implicit TLS: {protocol.VERB} is the only way to TLS"
     if way.protected:
         yield from _in_clear(protocol.VERB, way)
+    elif way.lowered:
+        yield f"and it leads there {_LOWERED}; {_PROBE}"
+        yield from _in_clear(protocol.VERB, way)
     elif way.standing is Standing.UNKNOWN:
         yield "and nothing could be told of it"
     else:
@@ -149,10 +156,12 @@ def _conclusion(protocol: Protocol, upgraded: Way, direct: Way) -> Iterator[str]
         yield _without(good[0][0], *bad[0])
     elif {upgraded.standing, direct.standing} == {Standing.UNKNOWN}:
         yield "nothing could be told of either way"
+    elif any(way.lowered for _, way in bad):
+        yield _lowered(bad)
     else:
         yield f"neither way leads to TLS; {_PROBE}"
-    if good:
-        yield from _in_clear(*good[-1])
+    if leading := good or [one for one in bad if one[1].lowered]:
+        yield from _in_clear(*leading[-1])
     if direct.protected and protocol.NAME in _ADVICE:
         yield _ADVICE[protocol.NAME]
 
@@ -160,9 +169,19 @@ def _conclusion(protocol: Protocol, upgraded: Way, direct: Way) -> Iterator[str]
 def _without(name: str, other: str, way: Way) -> str:
     if way.code is Code.UNREACHABLE:
         return f"only {name} leads to TLS: port {way.endpoint.port} is closed"
+    if way.lowered:
+        return f"{name} leads to TLS, {other} {_LOWERED}; {_PROBE}"
     if way.standing is Standing.UNKNOWN:
         return f"{name} leads to TLS; of {other} nothing could be told"
     return f"only {name} leads to TLS, {other} does not; {_PROBE}"
+
+
+def _lowered(named: Iterable[tuple[str, Way]]) -> str:
+    """Say what neither way does as it should, and one or both with the older TLS."""
+    names = [name for name, way in named if way.lowered]
+    if len(names) > 1:
+        return f"both ways lead to TLS {_LOWERED}; {_PROBE}"
+    return f"only {names[0]} leads to TLS, and {_LOWERED}; {_PROBE}"
 
 
 def _saved(upgraded: Way, direct: Way) -> str:
@@ -186,10 +205,11 @@ def _count(saved: int) -> str:
 
 def _in_clear(name: str, way: Way) -> Iterator[str]:
     """Say what crosses in clear with the newest version, and what else with the older one."""
-    newest = dict.fromkeys(fact.told for fact in way.trips[0].told)
+    trips = way.trips[1:] if way.lowered else way.trips
+    newest = dict.fromkeys(fact.told for fact in trips[0].told)
     words = _listed([told.value for told in newest])
     yield f"with {name}, {words or 'nothing'} can be read by whoever listens"
-    more = {fact.told for trip in way.trips[1:] for fact in trip.told} - set(newest)
+    more = {fact.told for trip in trips[1:] for fact in trip.told} - set(newest)
     if more:
         yield f"with TLS 1.2 so can {_listed([told.value for told in Told if told in more])}"
 

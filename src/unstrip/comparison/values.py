@@ -135,6 +135,14 @@ class Way:
     inside: tuple[str, ...]
 
     @property
+    def lowered(self) -> bool:
+        """The newest TLS was tried and failed, while TLS stood with TLS 1.2 at most."""
+        newest, *older = self.trips
+        if newest.version or newest.failure is None or self.standing is Standing.UNKNOWN:
+            return False
+        return any(trip.version and trip.failure is None for trip in older)
+
+    @property
     def versions(self) -> frozenset[str] | None:
         """The versions of TLS that stood; None where a visit could not tell."""
         for trip in self.trips:

@@ -9,12 +9,11 @@ from hashlib import sha256
 from unstrip.certificates import Unreadable, read
 from unstrip.comparison.values import Fact, Negotiated, Shown, Told, Trip, Visits, Way
 from unstrip.evidence import Evidence
-from unstrip.handshake import Handshake, alpn_offered
+from unstrip.handshake import FirstMessage, Handshake, alpn_offered
 from unstrip.policy import Decision, Level
 from unstrip.transcript import Layer, Side, said
 from unstrip.verdict import Standing, judge
 
-_STRETCH = 128  # bytes of a certificate, its serial number among them, that no envelope cuts
 _NAMED = {  # what a client tells of names, wherever a protocol has it do so
     "helo": re.compile(rb"(?:^(?:EHLO|LHLO) | from=')([^\s']+)", re.IGNORECASE | re.MULTILINE),
     "host": re.compile(rb"(?:^Host: | to=')([^\s']+)", re.IGNORECASE | re.MULTILINE),
@@ -95,13 +94,16 @@ def _told(evidence: Evidence) -> Iterator[tuple[Told, tuple[str, ...]]]:
 def _told_by_tls(evidence: Evidence) -> Iterator[tuple[Told, tuple[str, ...]]]:
     """A ClientHello is in clear in every version, the certificate in those before TLS 1.3."""
     ours = said(evidence.transcript, Side.CLIENT, Layer.HANDSHAKE)
-    theirs = said(evidence.transcript, Side.SERVER, Layer.HANDSHAKE)
     name = evidence.endpoint.reference
     entry = b"\0" + len(name).to_bytes(2, "big") + name.encode()  # RFC 6066, 3: a HostName
     yield Told.SNI, (name,) if entry in ours else ()
-    yield Told.ALPN, tuple(word.decode("ascii", "replace") for word in alpn_offered(ours) or ())
+    hello = FirstMessage()
+    hello.hear(ours)
+    asked = alpn_offered(b"" if hello.broken else hello.body or b"")
+    yield Told.ALPN, tuple(word.decode("ascii", "replace") for word in asked)
     shake = evidence.handshake
-    if shake is not None and shake.chain and shake.chain[0][:_STRETCH] in theirs:
+    # in whatever records and envelopes it crossed (RFC 5246, 7.4.2; RFC 8446, 4.4.2)
+    if shake is not None and shake.chain and shake.version != "TLSv1.3":
         shown = _shown(shake)
         yield Told.CERTIFICATE, (shown.names if shown else ()) or ("without a name",)
 

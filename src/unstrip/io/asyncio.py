@@ -19,6 +19,7 @@ from unstrip.evidence import Endpoint, Evidence
 from unstrip.io.addresses import look_up
 from unstrip.io.clock import DeadlinePassed
 from unstrip.io.session import Session, Terms
+from unstrip.trouble import Ended
 from unstrip.upgrade import Upgrade
 from unstrip.wire import Send, Settle
 
@@ -94,7 +95,11 @@ class Exchange(asyncio.Protocol, Generic[T]):
         """
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the connection is closed")
-        self._transport.write(self.talk.seal(data, clear=clear))
+        try:
+            sealed = self.talk.seal(data, clear=clear)
+        except Ended as error:  # the peer hung up while the dialog still listened
+            raise ConnectionResetError(str(error)) from error
+        self._transport.write(sealed)
         if self._drained is not None:
             await self._drained
 

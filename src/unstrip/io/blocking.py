@@ -111,4 +111,4 @@ def _settle(talk: Conversation[T], sock: socket.socket, clock: Clock, seconds: f
         try:
             talk.hear(sock.recv(RECEIVE))
         except TimeoutError:
-            return  # silence is what is hoped for
+            continue  # silence is what is hoped for, and the deadline is none

@@ -28,6 +28,7 @@ from unstrip.io.store import History
 from unstrip.io.trust import anchors
 from unstrip.policy import Decision, Level, Policy, decide, history
 from unstrip.target import parse
+from unstrip.trouble import Ended
 from unstrip.upgrade import Asking, Upgrade
 from unstrip.verdict import Verdict, good_enough, judge
 
@@ -165,7 +166,11 @@ class BlockingLink:
     def send(self, data: bytes, timeout: float | None = None) -> None:
         """Send bytes. Raises: TimeoutError, in seconds; ConnectionError: the connection is gone."""
         self._sock.settimeout(timeout)
-        self._sock.sendall(self._talk.seal(data, clear=not self.secure))
+        try:
+            sealed = self._talk.seal(data, clear=not self.secure)
+        except Ended as error:  # the peer hung up while the dialog still listened
+            raise ConnectionResetError(str(error)) from error
+        self._sock.sendall(sealed)
 
     def receive(self, limit: int = blocking.RECEIVE, timeout: float | None = None) -> bytes:
         """Return up to `limit` bytes as soon as there are some, b"" once the peer hung up.

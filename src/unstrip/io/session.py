@@ -136,6 +136,7 @@ class Session:
         return self._tunnel
 
     def _inspect(self, found: Handshake) -> Handshake:
+        self._refuse_another_protocol(found)
         now = datetime.now(UTC)
         known = self._tunnel.path_faults
         said = webpki(found.chain, self.endpoint.reference, self._roots, now, known)
@@ -145,12 +146,21 @@ class Session:
             self.terms.accept(annotated)
         return annotated
 
+    def _refuse_another_protocol(self, found: Handshake) -> None:
+        """Where a dialog says nothing, any TLS server with that certificate would do (ALPACA)."""
+        due = self.endpoint.implicit and self._protocol.ALPN_DUE
+        if due and found.alpn != self._protocol.ALPN:
+            words = f"TLS failed: the server did not agree to speak {self._protocol.ALPN}"
+            raise HandshakeFailed("NO_APPLICATION_PROTOCOL", words)
+
 
 def failure(error: Exception) -> Failure:
     """Return what went wrong as a value; any error that a session may raise has its kind."""
     match error:
         case HandshakeFailed():
             return Failure(Trouble.TLS, str(error), error.reason)
+        case Injected():
+            return Failure(error.trouble, str(error), error.reason)
         case ProtocolError():
             return Failure(error.trouble, str(error))
         case Unmet():

@@ -24,6 +24,7 @@ from unstrip.wire import Dialog, Envelope, Wire
 T = TypeVar("T")
 
 _TLS = b"\x16\x03"  # RFC 8446, 5.1: a handshake record
+_VERSIONS = (b"", b"\x01", b"\x02", b"\x03", b"\x04")  # which, where that has come
 
 
 class Topic(Enum):
@@ -129,7 +130,6 @@ class Dialect:
         WORDS: what a box says in a server's stead.
         IDS: the catalogue's number of a trick, by the trick's name, where it has one of its own
             for this protocol.
-        GREETS: the server speaks first.
         MASKS: what a server lists are words, which a box can overwrite.
         FLIPS: one byte makes a no of its go-ahead.
         GOES_AHEAD: there is a go-ahead.
@@ -139,7 +139,6 @@ class Dialect:
     PROTOCOL: ClassVar[str]
     WORDS: ClassVar[Words]
     IDS: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    GREETS: ClassVar[bool] = True
     MASKS: ClassVar[bool] = False
     FLIPS: ClassVar[bool] = False
     GOES_AHEAD: ClassVar[bool] = True
@@ -153,13 +152,19 @@ class Dialect:
         """Tell whether a server says in clear what it can do."""
         return REGISTRY[cls.PROTOCOL].LISTING is not Listing.NONE
 
+    @classmethod
+    def greets(cls) -> bool:
+        """Tell whether the server speaks first."""
+        return REGISTRY[cls.PROTOCOL].GREETS
+
     # Cutting
 
     def begins_tls(self, heard: bytes) -> bool | None:
         """Tell whether TLS begins here; None where more has to come to tell."""
-        if heard.startswith(_TLS):
-            return True
-        return None if _TLS.startswith(heard) else False
+        if len(heard) < len(_TLS):
+            return None if _TLS.startswith(heard) else False
+        # SSL 3.0 is not believed: so begins a MySQL packet of 790 bytes, by its length
+        return heard.startswith(_TLS) and heard[2:3] in _VERSIONS
 
     def command_end(self, heard: bytes) -> int:
         """Return where the first message of the client's ends, 0 where it is not whole."""
@@ -264,7 +269,7 @@ class LineDialect(Dialect):
 
     def read_reply(self, data: bytes, asked: Command | None, *, first: bool) -> Reply:
         """Return `data` as the answer to what was `asked` last."""
-        if first and self.GREETS:
+        if first and self.greets():
             return Reply(data, Topic.GREETING)
         if asked is None:
             return Reply(data, Topic.OTHER)

@@ -65,6 +65,8 @@ class End:
         Raises: ConnectionError: there is nobody to hear it.
         """
         if data:
+            if self._writer.is_closing():  # uvloop would call it a mistake of ours
+                raise ConnectionResetError("connection reset")
             self._sent(data)
             self._writer.write(data)
             await self._writer.drain()

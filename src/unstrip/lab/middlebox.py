@@ -149,7 +149,7 @@ async def middlebox(
         raise Unstageable(f"{kind.NAME} is not a trick on {printable(protocol)}")
     if reply and reply not in speech.WORDS.refusals:
         known = ", ".join(speech.WORDS.refusals)
-        raise Unstageable(f"{protocol} has no refusal {printable(reply)}, but {known}")
+        raise Unstageable(f"{protocol} has no refusal {printable(reply)}, but these: {known}")
     if kind.SPLICES and implicit_upstream is None:
         raise Unstageable(f"{kind.NAME} needs the server's implicit-TLS port as well")
     for address in (upstream, implicit_upstream):

@@ -20,6 +20,7 @@ from unstrip.transcript import Side
 from unstrip.tunnel import ServerTunnel
 from unstrip.upgrade import Serving, Upgrade
 
+MOST = 64  # visits at once; one more is turned away
 DEADLINE = 60.0  # seconds for one visit, from its first byte to its last
 _KEPT = 1000  # endings kept for inspection
 
@@ -90,7 +91,7 @@ class Server:
         task = asyncio.get_running_loop().create_task(self._attend(visit))
         self._visits[task] = visit
         task.add_done_callback(self._visits.pop)
-        if self._closing:
+        if self._closing or len(self._visits) > MOST:
             visit.abort()
 
     async def _attend(self, visit: Visit) -> None:
@@ -137,7 +138,7 @@ async def serve(
     def talk() -> Conversation[Upgrade]:
         return Conversation(
             lambda wire: spoken.server(wire, serving),
-            lambda: ServerTunnel(context, alpn),
+            lambda: ServerTunnel(context, alpn, due=implicit and spoken.ALPN_DUE),
             side=Side.SERVER,
             implicit=implicit,
         )

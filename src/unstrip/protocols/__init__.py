@@ -52,6 +52,8 @@ class Protocol(Shape):
         IMPLICIT_PORTS: the same for TLS from the first byte; empty where there is no such thing.
         ALPN: its name in TLS, None where none is registered.
         LEGACY: the in-band upgrade knows neither TLS 1.3 nor ALPN.
+        GREETS: the server speaks first.
+        ALPN_DUE: where TLS comes first, nothing but ALPN tells what is spoken, so it has to agree.
         MANNERS: the ways to spell the request.
         REQUEST: finds the request in all that a client said in clear.
         IN_CLEAR: matches each thing that its client may say before TLS.
@@ -67,6 +69,8 @@ class Protocol(Shape):
     IMPLICIT_PORTS: dict[str, int]
     ALPN: str | None
     LEGACY: bool
+    GREETS: bool
+    ALPN_DUE: bool
     MANNERS: tuple[Manner, ...]
     REQUEST: Pattern[bytes]
     IN_CLEAR: Pattern[bytes]

@@ -14,7 +14,7 @@ from unstrip.framing import LINES_LIMIT
 from unstrip.literals import PUSHED, STRING, quoted, sentence, unquoted
 from unstrip.trouble import Ended, ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
-from unstrip.wire import Dialog, Wire
+from unstrip.wire import Dialog, Settle, Wire
 
 NAME = "acap"
 DEFINED_BY = "RFC 2595, 5"
@@ -26,6 +26,8 @@ IMPLICIT_PORTS: dict[str, int] = {}
 ALPN = None  # none is registered for ACAP
 MANNERS = tuple(Manner)
 LEGACY = False
+GREETS = True
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^[0-9A-Za-z]+ STARTTLS\r\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(  # all that a client may say before TLS (R2)
@@ -62,7 +64,8 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
     if hello.status == "BYE":  # RFC 2244, 6.2.8
         return Upgrade(hello.outcome, greeting=hello.text, said=hello.text)
     if wire.secure:
-        return Upgrade(Outcome.IMPLICIT, greeting=hello.text, inside=offered)
+        goodbye = yield from behind(wire, hello)
+        return Upgrade(Outcome.IMPLICIT, greeting=hello.text, said=goodbye, inside=offered)
     advertised = lists(offered, OFFER)
 
     def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
@@ -72,8 +75,8 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
         return ended(Outcome.NOT_OFFERED)
     tag = f"{ask.tag}1"
-    if goodbye := (yield from between_commands(wire)):
-        return ended(goodbye.outcome, goodbye.text)
+    if early := (yield from between_commands(wire)):
+        return ended(early.outcome, early.text)
     yield from wire.request(VERB, ask.manner, f"{tag} ")
     answer = yield from completion(wire, tag)
     if ask.manner is Manner.CANARY:
@@ -82,8 +85,9 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         closing = answer.status == "BYE"  # any other excuse is a refusal: the offer stood (J-02)
         return ended(answer.outcome if closing else Outcome.REFUSED, answer.text)
     yield from wire.start_tls(server_first=True)
-    inside, _ = yield from greeting(wire)  # RFC 2595, 5: it comes again, and replaces the first
-    return ended(Outcome.UPGRADED, inside=inside)
+    inside, again = yield from greeting(wire)  # RFC 2595, 5: and it replaces the first
+    goodbye = yield from behind(wire, again)
+    return ended(Outcome.UPGRADED, goodbye, inside)
 
 
 def farewell(wire: Wire) -> Dialog[None]:
@@ -128,6 +132,22 @@ def between_commands(wire: Wire) -> Dialog[Answer | None]:
         if goodbye := _untagged(said):
             return goodbye
     raise TooLong(f"more than {LINES_LIMIT} lines that nobody asked for")
+
+
+def behind(wire: Wire, hello: Answer) -> Dialog[str]:
+    """Listen for what is behind the greeting inside TLS; return the server's BYE, if any.
+
+    Raises: Unsolicited, Spoofed: as `between_commands`; Unsolicited too for what follows a BYE:
+        both together are the answer to a LOGOUT, and it was not ours.
+    """
+    goodbye = hello if hello.status == "BYE" else None
+    while goodbye is None:
+        yield Settle()  # the answer to what was smuggled in takes up to one round trip to arrive
+        if not wire.waiting:
+            return ""
+        goodbye = yield from between_commands(wire)
+    yield from wire.conclude()
+    return goodbye.text
 
 
 def completion(wire: Wire, tag: str) -> Dialog[Answer]:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from unstrip.escaping import excerpt, printable
-from unstrip.framing import LINES_LIMIT, line
+from unstrip.framing import LINES_LIMIT, exactly, line
 from unstrip.trouble import Ended, ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
 from unstrip.wire import Dialog, Wire
@@ -25,6 +25,8 @@ IMPLICIT_PORTS = {"ftps": 990}
 ALPN = "ftp"
 MANNERS = tuple(Manner)
 LEGACY = False
+GREETS = True
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^AUTH TLS\r\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(  # all that a client may say before TLS (R2)
@@ -34,6 +36,7 @@ _LATER = re.compile(r"too many|try again later|quota|maximum number|throttl", re
 _REPLY = re.compile(rb"[1-5][0-9][0-9](?:[ -]|$)")  # RFC 959, 4.2
 _LOGGED_IN = (230, 232)  # RFC 959, 5.4; RFC 2228, 5.1
 _TLS = ("TLS", "TLS-C")  # RFC 4217, 6: one mechanism, two names
+_OLDER = ("SSL", "TLS-P")  # the same mechanism as its drafts had it, with private data at once
 COMMAND_LIMIT = 4096  # bytes: a path; no RFC bounds it
 _PATIENCE = 50  # commands on either side of TLS (R27)
 _WEB_VERBS = ("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT")  # no peer of ours (X-01)
@@ -69,8 +72,10 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         outcome = Outcome.BUSY if busy else Outcome.UNAVAILABLE
         return Upgrade(outcome, greeting=greeting.text, said=greeting.text)
     if wire.secure:
-        exposed, inside = yield from protect_data(wire)
-        return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, inside=inside, exposed=exposed)
+        exposed, said, inside = yield from protect_data(wire)
+        return Upgrade(
+            Outcome.IMPLICIT, greeting=greeting.text, said=said, inside=inside, exposed=exposed
+        )
     listed = yield from command(wire, "FEAT")
     return (yield from _upgrade(wire, ask, greeting, listed))
 
@@ -92,6 +97,8 @@ def _upgrade(wire: Wire, ask: Asking, greeting: Reply, listed: Reply) -> Dialog[
         return ended(Outcome.BUSY, listed.text)
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
         return ended(Outcome.NOT_OFFERED, unlisted)
+    if closing := (yield from closing_early(wire)):
+        return ended(Outcome.BUSY, closing.text)
     yield from wire.request(VERB, ask.manner)
     answer = yield from reply(wire)
     if ask.manner is Manner.CANARY:
@@ -100,8 +107,8 @@ def _upgrade(wire: Wire, ask: Asking, greeting: Reply, listed: Reply) -> Dialog[
         busy = answer.code == 421  # it closes; any other excuse is a refusal (J-02)
         return ended(Outcome.BUSY if busy else Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
-    exposed, inside = yield from protect_data(wire)
-    return ended(Outcome.UPGRADED, inside=inside, exposed=exposed)
+    exposed, said, inside = yield from protect_data(wire)
+    return ended(Outcome.UPGRADED, said, inside, exposed)
 
 
 def farewell(wire: Wire) -> Dialog[None]:
@@ -110,21 +117,26 @@ def farewell(wire: Wire) -> Dialog[None]:
     yield from wire.flush()
 
 
-def protect_data(wire: Wire) -> Dialog[tuple[str, tuple[str, ...]]]:
+def protect_data(wire: Wire) -> Dialog[tuple[str, str, tuple[str, ...]]]:
     """Put the data connections under TLS, too; then ask again what the server can do.
 
     The protection comes first, as nothing is safe to do without it, and since only one success
     can answer PBSZ: a greeting in its place shows at once (X-02b).
 
-    Returns: the refusal, if the data stays in clear, and the features.
+    Returns: the refusal, if the data stays in clear; the answer, if it leaves that open; and
+        the features.
     """
-    exposed = ""
-    for verb in ("PBSZ 0", "PROT P"):  # RFC 4217, 9: in this order, and 0 is the only size
-        if not exposed:
-            answer = yield from command(wire, verb, 200)
-            exposed = "" if answer.code == 200 else answer.text
+    answer = yield from command(wire, "PBSZ 0", 200)  # RFC 4217, 9: in this order; no other size
+    if answer.code == 200:
+        answer = yield from command(wire, "PROT P", 200)
+    if answer.code == 421:  # it closes
+        return "", answer.text, ()
     listed = yield from command(wire, "FEAT")
-    return exposed, features(listed)
+    yield from conclude(wire)
+    said = "" if answer.code == 200 else answer.text
+    if answer.code == 530:  # log in first: not yet, since RFC 4217 leaves the order free
+        return "", said, features(listed)
+    return said, "", features(listed)
 
 
 def command(wire: Wire, verb: str, success: int = 211) -> Dialog[Reply]:
@@ -132,11 +144,41 @@ def command(wire: Wire, verb: str, success: int = 211) -> Dialog[Reply]:
 
     Raises: Unsolicited: the success of another command: what answers is one message behind.
     """
+    if closing := (yield from closing_early(wire)):
+        return closing
     wire.command(verb)
     answer = yield from reply(wire)
     if answer.code != success and answer.code < 400:
         raise Unsolicited(f"no answer to {verb}: {excerpt(answer.text.encode())}")
     return answer
+
+
+def closing_early(wire: Wire) -> Dialog[Reply | None]:
+    """Return a 421, with which a server closes unasked (RFC 959, 5.4), if one waits.
+
+    Raises: Spoofed: as `reply`; Unsolicited: any other reply that nobody has asked for.
+    """
+    if not wire.waiting:
+        return None
+    early = yield from reply(wire)
+    if early.code != 421:
+        raise Unsolicited(f"said before it was asked: {excerpt(early.text.encode())}")
+    return early
+
+
+def conclude(wire: Wire) -> Dialog[None]:
+    """Listen once more, as `Wire.conclude`; only a 421 may stand there, and nothing behind it.
+
+    Raises: Unsolicited: something else does.
+    """
+    try:
+        yield from wire.conclude()
+    except Unsolicited:
+        if (yield from exactly(wire, 3)) != b"421":
+            raise
+        yield from line(wire)
+        if wire.waiting:
+            raise
 
 
 def reply(wire: Wire) -> Dialog[Reply]:
@@ -171,19 +213,22 @@ def _line(wire: Wire) -> Dialog[bytes]:
 def features(listed: Reply) -> tuple[str, ...]:
     """Return the features (RFC 2389, 3.2), with AUTH once for each mechanism it is listed with.
 
-    Servers put several into one line, which no RFC describes: "AUTH TLS;SSL;TLS-C;TLS-P;".
+    Servers put several into one line, which no RFC describes: "AUTH TLS;SSL;TLS-C;TLS-P;". Some
+    put the code before each feature, as before every line of theirs: "211-AUTH TLS". Who has TLS
+    by an older name has it, so the offer stands beside that name.
     """
     if listed.code != 211:
         return ()
     found: list[str] = []
-    for feature in (text.strip(" \t") for text in listed.lines[1:-1]):
+    for feature in (text.removeprefix("211-").strip(" \t") for text in listed.lines[1:-1]):
         name, _, mechanisms = feature.partition(" ")
         if name.upper() == "AUTH":
             names = re.findall(r"[^ ;]+", mechanisms)
-            found += dict.fromkeys(OFFER if n.upper() in _TLS else f"{name} {n}" for n in names)
+            found += [OFFER] if {n.upper() for n in names} & {*_TLS, *_OLDER} else []
+            found += [f"{name} {n}" for n in names if n.upper() not in _TLS]
         else:
             found.append(feature)
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def server(wire: Wire, serve: Serving = Serving()) -> Dialog[Upgrade]:

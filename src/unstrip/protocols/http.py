@@ -5,6 +5,11 @@ server answers that inside TLS: so it is the server who speaks first there. One 
 and the conversation is one message behind for good, which is all that the Opossum attack needs
 (X-02); so the client listens a while where nothing more may come.
 
+It listens no longer than about a round trip. Who splices our implicit TLS onto such an upgrade
+and holds the first answer back until our request is out, and ours back for longer than that, is
+not found out here, nor by any client of HTTP/1.1: its answers name no request. What stops
+Opossum for certain is a server that does not upgrade in-band.
+
 Heads are read here rather than by h11: that takes all that has arrived, and who is to find what
 waits behind the go-ahead may take nothing but the head.
 """
@@ -32,6 +37,8 @@ ALPN = "http/1.1"
 # no CANARY: an unknown token in Upgrade is passed over in silence (RFC 9110, 7.8)
 MANNERS = (Manner.PLAIN, Manner.LOWER_CASE, Manner.SPLIT)
 LEGACY = False
+GREETS = False
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^Upgrade: TLS/1\.0\r\n", re.IGNORECASE | re.MULTILINE)
 _HOST = rb"(?:[0-9a-z._-]+|\[[0-9a-f:.]+\])\r\n"
@@ -125,9 +132,7 @@ def _methods(wire: Wire) -> Dialog[tuple[str, ...]]:
     if said.code == 101:
         raise Unsolicited(f"a switch of protocols inside TLS: {excerpt(said.start.encode())}")
     yield from body(wire, said)
-    yield Settle()  # a second answer takes up to one round trip to arrive
-    if wire.waiting:
-        raise Unsolicited(f"a second answer: {excerpt(wire.take(wire.waiting))}")
+    yield from wire.conclude()  # a second answer takes up to one round trip to arrive
     return tuple(method.upper() for method in said.listed("allow"))
 
 

@@ -13,7 +13,7 @@ from unstrip.escaping import excerpt, printable
 from unstrip.framing import LINES_LIMIT, line
 from unstrip.trouble import Ended, ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
-from unstrip.wire import Dialog, Wire
+from unstrip.wire import Dialog, Settle, Wire
 
 NAME = "imap"
 DEFINED_BY = "RFC 9051, 6.2.1"
@@ -25,6 +25,8 @@ IMPLICIT_PORTS = {"imaps": 993}
 ALPN = "imap"  # RFC 2595
 MANNERS = tuple(Manner)
 LEGACY = False
+GREETS = True
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^[0-9A-Za-z]+ STARTTLS\r\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(  # all that a client may say before TLS (R2)
@@ -66,7 +68,9 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         return Upgrade(outcome, greeting=text, said=text)
     listed = yield from command(wire, f"{ask.tag}1", "CAPABILITY")
     if wire.secure:
-        return Upgrade(Outcome.IMPLICIT, greeting=text, inside=listed.capabilities)
+        goodbye = yield from behind(wire, f"{ask.tag}1", listed)
+        inside = listed.capabilities
+        return Upgrade(Outcome.IMPLICIT, greeting=text, said=goodbye, inside=inside)
     return (yield from _upgrade(wire, ask, text, listed))
 
 
@@ -85,8 +89,8 @@ def _upgrade(wire: Wire, ask: Asking, text: str, listed: Answer) -> Dialog[Upgra
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
         return ended(Outcome.NOT_OFFERED, unlisted)
     tag = f"{ask.tag}2"
-    if goodbye := (yield from between_commands(wire)):
-        return ended(goodbye.outcome, goodbye.text)
+    if early := (yield from between_commands(wire)):
+        return ended(early.outcome, early.text)
     yield from wire.request(VERB, ask.manner, f"{tag} ")
     answer = yield from completion(wire, tag)
     if ask.manner is Manner.CANARY:
@@ -97,7 +101,8 @@ def _upgrade(wire: Wire, ask: Asking, text: str, listed: Answer) -> Dialog[Upgra
     yield from wire.start_tls()
     # RFC 9051, 6.2.1: discard what was listed, and ask again; there is no second greeting
     again = yield from command(wire, f"{ask.tag}3", "CAPABILITY", upgraded=True)
-    return ended(Outcome.UPGRADED, inside=again.capabilities)
+    goodbye = yield from behind(wire, f"{ask.tag}3", again)
+    return ended(Outcome.UPGRADED, goodbye, again.capabilities)
 
 
 def farewell(wire: Wire) -> Dialog[None]:
@@ -146,6 +151,27 @@ def between_commands(wire: Wire) -> Dialog[Answer | None]:
         if status == b"BYE":
             return Answer("BYE", text.decode("utf-8", "replace"))
     raise TooLong(f"more than {LINES_LIMIT} lines that nobody asked for")
+
+
+def behind(wire: Wire, tag: str, answer: Answer) -> Dialog[str]:
+    """Listen for what is behind the last answer inside TLS; return the server's BYE, if any.
+
+    Args: tag: the one that `answer` carries, unless it is a BYE, which it may follow yet.
+    Raises: Unsolicited, Spoofed: as `between_commands`; Unsolicited too for what follows a BYE:
+        both together are the answer to a LOGOUT, and it was not ours.
+    """
+    goodbye = answer if answer.status == "BYE" else None
+    while goodbye is None:
+        yield Settle()  # an answer that was held back is behind somebody else's
+        if not wire.waiting:
+            return ""
+        goodbye = yield from between_commands(wire)
+    yield Settle()
+    if wire.waiting:
+        text = yield from line(wire)
+        if text.partition(b" ")[0] not in (b"*", tag.encode()):
+            raise Unsolicited(f"said inside TLS behind the last answer: {excerpt(text)}")
+    return goodbye.text
 
 
 def completion(wire: Wire, tag: str, *, upgraded: bool = False) -> Dialog[Answer]:

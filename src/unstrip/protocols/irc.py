@@ -27,6 +27,8 @@ IMPLICIT_PORTS = {"ircs": 6697}  # RFC 7194
 ALPN = "irc"
 MANNERS = tuple(Manner)
 LEGACY = False
+GREETS = False
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^STARTTLS\r\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(  # all that a client may say before TLS (R2)
@@ -39,6 +41,7 @@ _MESSAGE = re.compile(  # RFC 2812, 2.3.1, and IRCv3's tags; numerics come with 
     rb"(?:@[^ ]+ +)?(?:(?::[^ ]+ +)?([A-Za-z]+)|:[^ ]+ +([0-9]{3}))((?: .*)?)"
 )
 _ASIDES = frozenset({"", "NOTICE", "PING", "020", "439"})  # the numerics say: wait a moment
+_ASIDE_LINES = re.compile(rb"(?:(?::[^ \r\n]+ )?(?:NOTICE|PING) [^\r\n]*\r?\n)+")
 _CHANGES = (("NEW",), ("DEL",))  # IRCv3, CAP: these come unasked once 302 was said
 _IN_SESSION = frozenset({"JOIN", "MODE", "PRIVMSG", "TOPIC", "900", "903"})
 MESSAGE_LIMIT = 8191 + 512  # bytes: tags (IRCv3), and the rest (RFC 2812, 2.3)
@@ -101,7 +104,9 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
     if answer.command != "670":  # IRCv3, tls: else 691; 421 where it is unknown
         closes = answer.command == "ERROR"  # any other excuse is a refusal (J-02)
         return ended(answer.outcome if closes else Outcome.REFUSED, answer.text)
-    yield from wire.start_tls(server_first=True)  # an aside may come inside before we speak,
+    yield from wire.start_tls(
+        server_first=True, asides=_ASIDE_LINES
+    )  # an aside may come inside before we speak,
     yield Settle()  # but no answer: it would be to what somebody else had asked
     _, inside = yield from capabilities(wire)
     return ended(Outcome.UPGRADED, inside=inside)
@@ -130,7 +135,7 @@ def capabilities(wire: Wire) -> Dialog[tuple[Message, tuple[str, ...]]]:
         if subcommand != ("LS",):
             raise Unsolicited(f"no answer to CAP LS: {excerpt(answer.text.encode())}")
         continued = len(listed) > 1 and listed[0] == "*"  # IRCv3, CAP: more is to come
-        words += " ".join(listed[continued:]).split()
+        words += _split(" ".join(listed[continued:]))
         if not continued:
             return answer, tuple(words)
     raise TooLong(f"a list of more than {LINES_LIMIT} lines")
@@ -202,9 +207,14 @@ def parsed(text: bytes) -> Message | None:
     if not (found := _MESSAGE.fullmatch(text)):
         return None
     middle, colon, trailing = found[3].decode("utf-8", "replace").partition(" :")
-    parameters = (*middle.split(), *((trailing,) if colon else ()))
+    parameters = (*_split(middle), *((trailing,) if colon else ()))
     command = (found[1] or found[2]).decode().upper()
     return Message(command, parameters, text.decode("utf-8", "replace"))
+
+
+def _split(text: str) -> list[str]:
+    """Split at blanks, which are ASCII's alone (RFC 2812, 2.3.1); Unicode's belong to words."""
+    return [word for word in text.split(" ") if word]
 
 
 def server(wire: Wire, serve: Serving = Serving()) -> Dialog[Upgrade]:

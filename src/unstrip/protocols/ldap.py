@@ -27,6 +27,8 @@ IMPLICIT_PORTS = {"ldaps": 636}
 ALPN = None  # none is registered for LDAP
 MANNERS = (Manner.PLAIN, Manner.SPLIT)  # there are no words to spell otherwise
 LEGACY = False
+GREETS = False
+ALPN_DUE = False
 
 # other tags stand as their numbers: 02 INTEGER, 04 OCTET STRING, 0a ENUMERATED, 30 SEQUENCE,
 # 31 SET (X.690, 8), 80 the name in a request, 8a in a response (RFC 4511, 4.12)
@@ -38,24 +40,18 @@ _REQUESTS = frozenset(  # the others write, or compare (RFC 4511, 4.6 to 4.10)
 )
 STARTTLS_OID = b"1.3.6.1.4.1.1466.20037"
 NOTICE_OID = b"1.3.6.1.4.1.1466.20036"  # of disconnection (RFC 4511, 4.4.1)
+_HIDDEN = "the root shows no supportedExtension"
 _OID = re.compile(rb"[0-9]+(?:\.[0-9]+)+")
 _NOT_IN_SEQUENCE, _TRIES, _MOMENT = 1, 3, 0.1  # seconds
-_CODES = {  # RFC 4511, 4.1.9
-    1: "operationsError",
-    2: "protocolError",
-    8: "strongerAuthRequired",
-    10: "referral",
-    13: "confidentialityRequired",
-    50: "insufficientAccessRights",
-    51: "busy",
-    52: "unavailable",
-    53: "unwillingToPerform",
-    80: "other",
-}
+_CODES = (  # RFC 4511, 4.1.9
+    {1: "operationsError", 2: "protocolError", 8: "strongerAuthRequired", 10: "referral"}
+    | {13: "confidentialityRequired", 50: "insufficientAccessRights", 51: "busy"}
+    | {52: "unavailable", 53: "unwillingToPerform", 80: "other"}
+)
 RESPONSE_LIMIT = 4096  # bytes; the answer to StartTLS has some dozens
 LISTING_LIMIT = 64 * 1024  # bytes; a root has some thousands
 REQUEST_LIMIT = 16 * 1024  # bytes; OpenLDAP takes 256 KiB from strangers
-_MESSAGES_LIMIT = 16  # in answer to one search; a root is one entry
+_MESSAGES_LIMIT = 16  # in answer to one search, of which a root is one; and unasked
 _PATIENCE = 50  # requests on either side of TLS (R27)
 
 
@@ -127,29 +123,30 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
     wire.confine(IN_CLEAR)
     first = first_number(ask.tag)
     listed, offered = yield from extensions(wire, first)
+    if wire.secure and listed.closing:
+        return Upgrade(listed.outcome, said=listed.said)
     if wire.secure:
         return Upgrade(Outcome.IMPLICIT, inside=offered)
     advertised = lists(offered, OFFER)
-    unlisted = listed.said if listed.code else ""
+    unlisted = listed.said if listed.code else "" if offered else _HIDDEN
 
     def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
         return Upgrade(outcome, advertised, "", (), offered, unlisted, said, inside)
 
     wire.so_far = ended(Outcome.BROKEN_OFF)
-    if listed.closing or (unlisted and listed.outcome is Outcome.BUSY):
+    if listed.closing or (listed.outcome is Outcome.BUSY and not ask.insist):  # J-02: an excuse
         return ended(listed.outcome, listed.said)
     if not advertised and not ask.insist:
         return ended(Outcome.NOT_OFFERED, unlisted)
-    if wire.waiting:
-        notice = result((yield from response(wire, 0, RESPONSE_LIMIT)))
-        return ended(notice.outcome, notice.said)
     number, answer = yield from _asked(wire, first + 1, ask.manner)
     if answer.code or answer.closing:  # any excuse that does not close is a refusal (J-02)
         return ended(answer.outcome if answer.closing else Outcome.REFUSED, answer.said)
     if answer.name not in (b"", STARTTLS_OID):  # RFC 4511, 4.14.2
         raise Unsolicited(f"an answer to another request: {excerpt(answer.name)}")
-    yield from wire.start_tls()
-    _, inside = yield from extensions(wire, number + 1)  # RFC 4513, 3.1.5: discard, ask again
+    yield from wire.start_tls(server_first=True)  # a notification may come before we ask again
+    listed, inside = yield from extensions(wire, number + 1, listen=True)  # RFC 4513, 3.1.5
+    if listed.closing:
+        return ended(listed.outcome, listed.said)
     return ended(Outcome.UPGRADED, inside=inside)
 
 
@@ -161,12 +158,13 @@ def _asked(wire: Wire, first: int, manner: Manner) -> Dialog[tuple[int, Result]]
     refusal: a moment later it grants the same, so it is asked again, a few times.
     """
     for number in range(first, first + _TRIES):
-        if number > first:
-            yield Settle(_MOMENT)
+        if closing := (yield from notifications(wire)):
+            return number, closing
         yield from wire.petition(spoken(number, STARTTLS), manner)
         answer = result((yield from response(wire, number, RESPONSE_LIMIT, EXTENDED_RESPONSE)))
-        if answer.code != _NOT_IN_SEQUENCE:
+        if answer.code != _NOT_IN_SEQUENCE or answer.closing:
             break
+        yield Settle(_MOMENT)
     return number, answer
 
 
@@ -182,8 +180,16 @@ def farewell(wire: Wire) -> Dialog[None]:
     yield from wire.flush()
 
 
-def extensions(wire: Wire, number: int) -> Dialog[tuple[Result, tuple[str, ...]]]:
-    """Ask for the extensions of the root, and receive all up to the end of the search."""
+def extensions(
+    wire: Wire, number: int, *, listen: bool = False
+) -> Dialog[tuple[Result, tuple[str, ...]]]:
+    """Ask for the extensions of the root, and receive all up to the end of the search.
+
+    Args: listen: before that, in case somebody else has asked.
+    Raises: Unsolicited: an answer before the question; inside TLS, one behind the last.
+    """
+    if closing := (yield from notifications(wire, listen=listen)):
+        return closing, ()
     wire.ask(spoken(number, _ROOT))
     listed: list[str] = []
     for _ in range(_MESSAGES_LIMIT):
@@ -196,6 +202,8 @@ def extensions(wire: Wire, number: int) -> Dialog[tuple[Result, tuple[str, ...]]
                 offer if name == STARTTLS_OID else name.decode() for name in _listed(found.content)
             ]
         elif found.operation != REFERENCE:
+            if wire.secure:
+                yield from notifications(wire, listen=True)
             return result(found), tuple(listed)
     raise TooLong(f"more than {_MESSAGES_LIMIT} messages in answer to a search")
 
@@ -214,6 +222,23 @@ def _listed(entry: bytes) -> list[bytes]:
             raise ProtocolError(f"not the root's entry: {excerpt(entry)}")
 
 
+def notifications(wire: Wire, *, listen: bool = False) -> Dialog[Result | None]:
+    """Pass over what a server may say at any time; return the notice that it closes, if it does.
+
+    Args: listen: until nothing more comes for about a round trip.
+    Raises: Spoofed, Unsolicited, TooLong: as `response`.
+    """
+    for _ in range(_MESSAGES_LIMIT):
+        if listen:
+            yield Settle()
+        if not wire.waiting:
+            return None
+        said = _notification((yield from message(wire, RESPONSE_LIMIT)), wire)
+        if said.closing:
+            return said
+    raise TooLong(f"more than {_MESSAGES_LIMIT} notifications")
+
+
 def response(wire: Wire, number: int, limit: int, *expected: int) -> Dialog[Message]:
     """Receive an answer to the request of this id, or a notice of disconnection.
 
@@ -222,16 +247,24 @@ def response(wire: Wire, number: int, limit: int, *expected: int) -> Dialog[Mess
         Spoofed: the answer to a login, before TLS.
         Unsolicited: an answer to what was not asked (B-15).
     """
-    found = yield from message(wire, limit)
-    unasked = found.number == 0 and found.operation == EXTENDED_RESPONSE
-    if unasked and result(found).name == NOTICE_OID:
-        return found
+    for _ in range(_MESSAGES_LIMIT):
+        found = yield from message(wire, limit)
+        answers = found.number == number and found.operation in expected
+        if answers or _notification(found, wire).closing:
+            return found
+    raise TooLong(f"more than {_MESSAGES_LIMIT} notifications")
+
+
+def _notification(found: Message, wire: Wire) -> Result:
+    """Read what may come at any time, and has a name of its own (RFC 4511, 4.4)."""
+    if found.number == 0 and found.operation == EXTENDED_RESPONSE:
+        said = result(found)
+        if _OID.fullmatch(said.name) and said.name != STARTTLS_OID:
+            return said
     shown = f"id {found.number}, operation {found.operation:#x}"
     if found.operation == BIND_RESPONSE and not wire.secure:
         raise Spoofed(f"the answer to a login that nobody made: {shown}")
-    if found.number != number or found.operation not in expected:
-        raise Unsolicited(f"an answer to what was not asked: {shown}")
-    return found
+    raise Unsolicited(f"an answer to what was not asked: {shown}")
 
 
 def result(found: Message) -> Result:
@@ -243,7 +276,8 @@ def result(found: Message) -> Result:
         case [(0x0A, code), (0x04, _), (0x04, text), *rest] if 0 < len(code) <= 4:
             name = next((value for tag, value in rest if tag == 0x8A), b"")
             words = text.decode("utf-8", "replace")
-            return Result(int.from_bytes(code, "big"), words, name, found.number == 0)
+            closing = found.number == 0 and name == NOTICE_OID
+            return Result(int.from_bytes(code, "big"), words, name, closing)
         case _:
             raise ProtocolError(f"not an LDAP result: {excerpt(found.content)}")
 

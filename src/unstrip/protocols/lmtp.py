@@ -25,6 +25,8 @@ ALIASES = ()
 PORTS = {"lmtp": 24}  # IANA's "any private mail system"; never 25 (RFC 2033, 5)
 IMPLICIT_PORTS: dict[str, int] = {}
 ALPN = None  # none is registered for LMTP
+GREETS = True
+ALPN_DUE = False
 
 # RFC 2033, 4.1: LHLO in place of EHLO and HELO; 5: what a server has to have
 LMTP = Dialect("LHLO", "LMTP", ("PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME"))

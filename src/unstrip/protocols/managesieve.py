@@ -27,11 +27,14 @@ IMPLICIT_PORTS: dict[str, int] = {}
 ALPN = "managesieve"  # in IANA's list of ALPN's identifiers
 MANNERS = tuple(Manner)
 LEGACY = False
+GREETS = True
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^STARTTLS\r\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(rb"(?:LOGOUT|STARTTLS|starttls|QSTARTTLSQ)\r\n")  # all before TLS (R2)
 _CAPABILITY = re.compile(rb"(%b)(?: (%b))?" % (STRING, STRING), re.DOTALL)
-_RESPONSE = re.compile(rb"(OK|NO|BYE)(?: |\Z)", re.IGNORECASE)
+_CODE = rb' \((?:[^"()]|%b|\((?:[^"()]|%b)*\))*\)' % (STRING, STRING)  # RFC 5804, 4: resp-code
+_RESPONSE = re.compile(rb"(OK|NO|BYE)(?:%b)?(?: %b)?" % (_CODE, STRING), re.IGNORECASE | re.DOTALL)
 _LATER = re.compile(r"\(TRYLATER\b|too many|try again later", re.IGNORECASE)
 _PATIENCE = 50  # commands on either side of TLS (R27)
 
@@ -60,7 +63,8 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         outcome = Outcome.BUSY if busy else Outcome.UNAVAILABLE
         return Upgrade(outcome, greeting=greeting.text, said=greeting.text)
     if wire.secure:
-        return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, inside=offered)
+        goodbye = yield from behind(wire, greeting)
+        return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, said=goodbye, inside=offered)
     advertised = lists(offered, OFFER)
 
     def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
@@ -79,8 +83,8 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         closed = answer.status == "BYE"
         return ended(answer.outcome if closed else Outcome.REFUSED, answer.text)
     yield from wire.start_tls(server_first=True)
-    inside = yield from listing_inside(wire)
-    return ended(Outcome.UPGRADED, inside=inside)
+    inside, goodbye = yield from listing_inside(wire)
+    return ended(Outcome.UPGRADED, goodbye, inside)
 
 
 def farewell(wire: Wire) -> Dialog[None]:
@@ -94,33 +98,48 @@ def listing(wire: Wire) -> Dialog[tuple[tuple[str, ...], Response]]:
 
     Raises:
         Spoofed: someone is logged in before TLS.
+        Unsolicited: inside TLS, a line of another list (RFC 5804, 2.7).
         TooLong, ProtocolError: as `sentence`; ProtocolError too for a line that is neither.
     """
     capabilities: list[str] = []
     while len(capabilities) < LINES_LIMIT:
         said = yield from sentence(wire)
-        if _RESPONSE.match(said):
+        if _RESPONSE.fullmatch(said):
             return tuple(capabilities), _response(said)
         found = _CAPABILITY.fullmatch(said)
         if found is None:
-            raise ProtocolError(f"neither a capability nor a response: {excerpt(said)}")
+            kind = Unsolicited if wire.secure and said[:1] == b'"' else ProtocolError
+            raise kind(f"neither a capability nor a response: {excerpt(said)}")
         capabilities.append(" ".join(unquoted(part) for part in found.groups(b'""')).strip())
         if capabilities[-1].upper().startswith("OWNER ") and not wire.secure:
             raise Spoofed(f"logged in before anyone logged in: {excerpt(said)}")
     raise TooLong(f"a list of more than {LINES_LIMIT} capabilities")
 
 
-def listing_inside(wire: Wire) -> Dialog[tuple[str, ...]]:
-    """Receive the list that comes unasked inside TLS (RFC 5804, 2.2), and nothing after it.
+def listing_inside(wire: Wire) -> Dialog[tuple[tuple[str, ...], str]]:
+    """Receive the list that comes unasked inside TLS (RFC 5804, 2.2), and the server's BYE, if any.
 
     Raises: Unsolicited: another answer comes in its place, or behind it (X-02b).
     """
     inside, end = yield from listing(wire)
-    if end.status == "OK" and not inside:
+    if end.status == "NO" or (end.status == "OK" and not inside):  # it cannot say no to nothing
         raise Unsolicited(f"no list, inside TLS: {excerpt(end.text.encode())}")
-    yield Settle()  # the answer to what was smuggled in takes up to one round trip to arrive
-    yield from closing_early(wire)
-    return inside
+    return inside, (yield from behind(wire, end))
+
+
+def behind(wire: Wire, end: Response) -> Dialog[str]:
+    """Listen for what is behind the list inside TLS; return the server's BYE, if any.
+
+    Raises: Unsolicited: anything else is behind it, or anything at all behind its BYE.
+    """
+    closing: Response | None = end
+    if end.status != "BYE":
+        yield Settle()  # the answer to what was smuggled in takes up to one round trip to arrive
+        closing = yield from closing_early(wire)
+    if closing is None:
+        return ""
+    yield from wire.conclude()
+    return closing.text
 
 
 def response(wire: Wire) -> Dialog[Response]:
@@ -132,7 +151,7 @@ def response(wire: Wire) -> Dialog[Response]:
 
 
 def _response(said: bytes) -> Response:
-    found = _RESPONSE.match(said)
+    found = _RESPONSE.fullmatch(said)
     if found is None:
         raise ProtocolError(f"neither OK, NO nor BYE: {excerpt(said)}")
     return Response(found[1].decode().upper(), said.decode("utf-8", "replace"))
@@ -141,13 +160,13 @@ def _response(said: bytes) -> Response:
 def closing_early(wire: Wire) -> Dialog[Response | None]:
     """Return a BYE, which a server may say at any time (RFC 5804, 1.2), if one waits.
 
-    Raises: Unsolicited: any other response that nobody has asked for.
+    Raises: Unsolicited: anything else that nobody has asked for, a line of a list included.
     """
     if not wire.waiting:
         return None
-    early = yield from response(wire)
-    if early.status != "BYE":
-        raise Unsolicited(f"said before it was asked: {excerpt(early.text.encode())}")
+    said = yield from sentence(wire)
+    if not _RESPONSE.fullmatch(said) or (early := _response(said)).status != "BYE":
+        raise Unsolicited(f"said before it was asked: {excerpt(said)}")
     return early
 
 

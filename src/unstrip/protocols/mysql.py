@@ -28,6 +28,8 @@ IMPLICIT_PORTS: dict[str, int] = {}
 ALPN = None  # none is registered for MySQL
 MANNERS = (Manner.PLAIN, Manner.SPLIT)
 LEGACY = False
+GREETS = True
+ALPN_DUE = False
 
 _FLAGS = (  # what the bits of the capabilities mean, from the lowest
     *("CLIENT_LONG_PASSWORD", "CLIENT_FOUND_ROWS", "CLIENT_LONG_FLAG", "CLIENT_CONNECT_WITH_DB"),

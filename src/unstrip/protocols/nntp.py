@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from unstrip.escaping import excerpt, printable
-from unstrip.framing import dotted, line
+from unstrip.framing import dotted, exactly, line
 from unstrip.trouble import Ended, ProtocolError, Spoofed, Unsolicited
 from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
 from unstrip.wire import Dialog, Wire
@@ -21,6 +21,8 @@ IMPLICIT_PORTS = {"nntps": 563}
 ALPN = "nntp"  # for readers; IANA has "nnsp" for transit
 MANNERS = tuple(Manner)
 LEGACY = False
+GREETS = True
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^STARTTLS\r\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(  # all that a client may say before TLS (R2)
@@ -57,6 +59,7 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         return Upgrade(outcome, greeting=greeting.text, said=greeting.text)
     listed, offered = yield from capabilities(wire)
     if wire.secure:
+        yield from conclude(wire)
         return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, inside=offered)
     advertised = lists(offered, OFFER)
     unlisted = "" if listed.code == 101 else listed.text
@@ -69,6 +72,8 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         return ended(Outcome.BUSY, listed.text)
     if not advertised and not ask.insist and ask.manner is not Manner.CANARY:
         return ended(Outcome.NOT_OFFERED, unlisted)
+    if closing := (yield from closing_early(wire)):
+        return ended(Outcome.BUSY, closing.text)
     yield from wire.request(VERB, ask.manner)
     answer = yield from response(wire)
     if ask.manner is Manner.CANARY:
@@ -78,6 +83,7 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         return ended(Outcome.BUSY if busy else Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
     _, inside = yield from capabilities(wire)  # RFC 4642, 2.2.2: discard, ask again
+    yield from conclude(wire)
     return ended(Outcome.UPGRADED, inside=inside)
 
 
@@ -103,12 +109,42 @@ def response(wire: Wire) -> Dialog[Response]:
     return Response(code, text.decode("utf-8", "replace"))
 
 
+def closing_early(wire: Wire) -> Dialog[Response | None]:
+    """Return a 400, with which a server closes unasked (RFC 3977, 3.2.1), if one waits.
+
+    Raises: Spoofed: as `response`; Unsolicited: any other response that nobody has asked for.
+    """
+    if not wire.waiting:
+        return None
+    early = yield from response(wire)
+    if early.code != 400:
+        raise Unsolicited(f"said before it was asked: {excerpt(early.text.encode())}")
+    return early
+
+
+def conclude(wire: Wire) -> Dialog[None]:
+    """Listen once more, as `Wire.conclude`; only a 400 may stand there, and nothing behind it.
+
+    Raises: Unsolicited: something else does.
+    """
+    try:
+        yield from wire.conclude()
+    except Unsolicited:
+        if (yield from exactly(wire, 3)) != b"400":
+            raise
+        yield from line(wire)
+        if wire.waiting:
+            raise
+
+
 def capabilities(wire: Wire) -> Dialog[tuple[Response, tuple[str, ...]]]:
     """Say CAPABILITIES and receive the list; none from a server that does not know it.
 
     Raises: Unsolicited: a greeting, the success of another command, or a response inside the
         list: what answers is one message behind (X-02b).
     """
+    if closing := (yield from closing_early(wire)):
+        return closing, ()
     wire.command("CAPABILITIES")
     first = yield from response(wire)
     if first.code != 101 and first.code < 400:
@@ -120,7 +156,18 @@ def capabilities(wire: Wire) -> Dialog[tuple[Response, tuple[str, ...]]]:
     for text in listed:
         if _RESPONSE.match(text):  # RFC 3977, 9.5: a label begins with a letter
             raise Unsolicited(f"a response inside a list: {excerpt(text)}")
-    return first, tuple(text.decode("utf-8", "replace").strip(" \t") for text in listed)
+    return first, tuple(_capability(text) for text in listed)
+
+
+def _capability(text: bytes) -> str:
+    """Return a line of the list; the offer without arguments, which take nothing from it.
+
+    A capability is known by its label, the first word (RFC 3977, 9.5), and STARTTLS's has no
+    arguments to understand (RFC 4642, 2.1).
+    """
+    said = text.decode("utf-8", "replace").strip(" \t")
+    label = re.split(r"[ \t]", said, maxsplit=1)[0]
+    return label if lists((label,), OFFER) else said
 
 
 def server(wire: Wire, serve: Serving = Serving()) -> Dialog[Upgrade]:

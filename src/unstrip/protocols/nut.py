@@ -24,6 +24,8 @@ IMPLICIT_PORTS: dict[str, int] = {}
 ALPN = None  # none is registered for NUT
 MANNERS = tuple(Manner)
 LEGACY = False
+GREETS = False
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^STARTTLS\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(rb"(?:STARTTLS|starttls|QSTARTTLSQ|LOGOUT)\n")  # all before TLS (R2)
@@ -59,7 +61,9 @@ def farewell(wire: Wire) -> Dialog[None]:
 
 
 def line(wire: Wire) -> Dialog[bytes]:
-    """Receive one line, without its LF.
+    """Receive one line, without its LF, and without the CR that may stand before it.
+
+    The guide has LF alone; with CR LF the line still ends at the same byte, for every reader.
 
     Raises:
         TooLong, Ended: as `Wire.more`.
@@ -71,7 +75,7 @@ def line(wire: Wire) -> Dialog[bytes]:
         raise TooLong(f"more than {LINE_LIMIT} bytes: {excerpt(text)}")
     if b"\0" in text or b"\r" in text[:-2]:
         raise ProtocolError(f"a bare CR or NUL in a line: {excerpt(text)}")
-    return text[:-1]
+    return text[:-1].removesuffix(b"\r")
 
 
 def version(wire: Wire) -> Dialog[tuple[str, ...]]:

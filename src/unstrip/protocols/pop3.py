@@ -25,6 +25,8 @@ IMPLICIT_PORTS = {"pop3s": 995}
 ALPN = "pop3"  # RFC 2595
 MANNERS = tuple(Manner)
 LEGACY = False
+GREETS = True
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^STLS\r\n", re.IGNORECASE | re.MULTILINE)
 IN_CLEAR = re.compile(rb"(?:CAPA|QUIT|STLS|stls|QSTARTTLSQ)\r\n")  # all before TLS (R2)
@@ -58,6 +60,7 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         return Upgrade(outcome, greeting=greeting.text, said=greeting.text)
     listed, offered = yield from capabilities(wire)
     if wire.secure:
+        yield from wire.conclude()
         return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, inside=offered)
     advertised = lists(offered, OFFER)
     unlisted = "" if listed.ok else listed.text
@@ -78,6 +81,7 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         return ended(Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
     _, inside = yield from capabilities(wire)  # RFC 2595, 4: discard, ask again
+    yield from wire.conclude()
     return ended(Outcome.UPGRADED, inside=inside)
 
 

@@ -26,6 +26,8 @@ IMPLICIT_PORTS = {"postgresqls": 5432}  # the same port; the name is ours, IANA 
 ALPN = "postgresql"
 MANNERS = (Manner.PLAIN, Manner.SPLIT)
 LEGACY = False
+GREETS = False
+ALPN_DUE = True  # version 17 wants it where TLS comes first
 
 # Messages without a type: their length, these four bytes included, and a code
 _CANCEL_CODE, _SSL_CODE, _GSSENC_CODE = 80877102, 80877103, 80877104
@@ -50,8 +52,9 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
             return Upgrade(Outcome.UPGRADED, advertised=True, offered=(OFFER,))
         case b"N":
             return Upgrade(Outcome.REFUSED, said="N (no TLS here)")
-        case b"E":  # and a text, for which nobody vouches: it is not read (CVE-2024-10977)
-            return Upgrade(Outcome.REFUSED, said="E (an error in place of an answer)")
+        case b"E":  # and a text, for which nobody vouches: it is not read (CVE-2024-10977), nor
+            # left to whoever would go on in clear, as a refusal is
+            return Upgrade(Outcome.UNAVAILABLE, said="E (an error in place of an answer)")
         case b"R":  # Authentication, the answer to a StartupMessage
             raise Spoofed("a login is under way that nobody began")
         case _:

@@ -27,6 +27,8 @@ IMPLICIT_PORTS: dict[str, int] = {}
 ALPN = None  # none is registered for RDP
 MANNERS = (Manner.PLAIN, Manner.SPLIT)
 LEGACY = False
+GREETS = False
+ALPN_DUE = False
 
 # MS-RDPBCGR, 2.2.1.1.1: protocols, one bit each
 _RDP, _SSL, _HYBRID = 0, 1, 2

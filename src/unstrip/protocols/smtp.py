@@ -13,7 +13,7 @@ from unstrip.escaping import excerpt, printable
 from unstrip.framing import LINES_LIMIT, line
 from unstrip.trouble import Ended, ProtocolError, TooLong, Unsolicited
 from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
-from unstrip.wire import Dialog, Wire
+from unstrip.wire import Dialog, Settle, Wire
 
 NAME = "smtp"
 DEFINED_BY = "RFC 3207, 4"
@@ -25,9 +25,12 @@ IMPLICIT_PORTS = {"smtps": 465, "submissions": 465}
 ALPN = None  # none is registered for SMTP
 MANNERS = tuple(Manner)
 LEGACY = False
+GREETS = True
+ALPN_DUE = False
 
 REQUEST = re.compile(rb"^STARTTLS\r\n", re.IGNORECASE | re.MULTILINE)
 _LATER = re.compile(r"too many|rate.?limit|throttl|try again later|quota|too busy", re.IGNORECASE)
+_ENHANCED = re.compile(r"2\.[0-9]{1,3}\.[0-9]{1,3}(?: |$)")  # RFC 2034, 4: a status, not a name
 _REPLY = re.compile(rb"[2-5][0-9][0-9](?:[ -]|$)")  # RFC 5321, 4.2
 COMMAND_LIMIT = 2048  # bytes; RFC 5321, 4.5.3.1.4 says 512, more with extensions
 _PATIENCE = 50  # commands on either side of TLS (R27)
@@ -88,8 +91,8 @@ def client(wire: Wire, ask: Asking = Asking(), dialect: Dialect = ESMTP) -> Dial
         return Upgrade(outcome, greeting=greeting.text, said=greeting.text)
     hello = yield from ehlo(wire, ask, dialect)
     if wire.secure:
-        inside = keywords(inside_hello(hello))
-        return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, inside=inside)
+        inside, goodbye = yield from inside_hello(wire, hello)
+        return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, said=goodbye, inside=inside)
     return (yield from _upgrade(wire, ask, dialect, greeting, hello))
 
 
@@ -119,8 +122,9 @@ def _upgrade(
         return ended(Outcome.BUSY if busy else Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
     # RFC 3207, 4.2: forget all, ask again
-    again = inside_hello((yield from ehlo(wire, ask, dialect)))
-    return ended(Outcome.UPGRADED, inside=keywords(again))
+    again = yield from ehlo(wire, ask, dialect)
+    inside, goodbye = yield from inside_hello(wire, again)
+    return ended(Outcome.UPGRADED, goodbye, inside)
 
 
 def farewell(wire: Wire) -> Dialog[None]:
@@ -243,12 +247,22 @@ def keywords(hello: Reply) -> tuple[str, ...]:
     return tuple(word.strip(" \t") for word in hello.lines[1:]) if hello.code == 250 else ()
 
 
-def inside_hello(hello: Reply) -> Reply:
-    """Pass on the answer to EHLO inside TLS, unless EHLO cannot have it (X-02b, R17).
+def inside_hello(wire: Wire, hello: Reply) -> Dialog[tuple[tuple[str, ...], str]]:
+    """Return what the answer to EHLO inside TLS lists, and the 421 that it is or is followed by.
 
-    Raises: Unsolicited: a greeting, or a success of another verb: it is one message behind.
+    Raises: Unsolicited: a greeting, or a success of another verb, stands in its place, or
+        anything but 421 behind it: the conversation is one message behind (X-02b, R17).
     """
-    if hello.code != 250 and hello.code < 400:
+    if (hello.code != 250 and hello.code < 400) or (
+        hello.code == 250 and _ENHANCED.match(hello.lines[0])  # RFC 5321, 4.1.1.1: a domain
+    ):
         quoted = excerpt(hello.text.encode())
         raise Unsolicited(f"no answer to EHLO, inside TLS: {quoted}")
-    return hello
+    closing: Reply | None = hello
+    if hello.code != 421:
+        yield Settle()  # an answer that was held back is behind somebody else's
+        closing = yield from closing_early(wire)
+    if closing is None:
+        return keywords(hello), ""
+    yield from wire.conclude()
+    return keywords(hello), closing.text

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
+from dataclasses import replace
 from enum import IntEnum
 
 from unstrip.escaping import excerpt
@@ -29,6 +30,8 @@ IMPLICIT_PORTS = {"tds8": 1433}  # the same port; the name is ours, IANA has non
 ALPN = "tds/8.0"
 MANNERS = (Manner.PLAIN, Manner.SPLIT)
 LEGACY = True
+GREETS = False
+ALPN_DUE = True  # MS-TDS, 3.2.5.1: where TLS comes first
 
 _PRELOGIN, _LOGIN, _ANSWER = 0x12, 0x10, 0x04  # types of packets (MS-TDS, 2.2.3.1.1)
 _HEADER = struct.Struct(">BBHHBB")  # type, status, length, process, number, window (2.2.3.1)
@@ -37,6 +40,7 @@ _PACKET = 4096  # bytes at most, header included, until a login agrees on more (
 MESSAGE_LIMIT = 4096  # bytes in all packets; a message before the login has some 100
 _OPTION = struct.Struct(">BHH")  # token, offset, length (2.2.6.5)
 _VERSION_TOKEN, _ENCRYPTION_TOKEN, _TERMINATOR = 0x00, 0x01, 0xFF
+_VERSION = struct.Struct(">BBHH")  # major, minor, build, and the build's own (2.2.6.5)
 _TLS_DATA = 0x17  # RFC 8446, 5.1: ContentType application_data
 
 
@@ -95,6 +99,11 @@ class Envelope:
 
     def __init__(self) -> None:
         self._waiting = bytearray()
+
+    @property
+    def waiting(self) -> bytes:
+        """What is not whole yet; once TLS stands, nobody honest has left anything here."""
+        return bytes(self._waiting)
 
     def wrap(self, records: bytes) -> bytes:
         """Return TLS records in packets."""
@@ -188,6 +197,18 @@ def encryption(message: bytes) -> Encryption | None:
     return Encryption(said[0])
 
 
+def version(message: bytes) -> str:
+    """Return the server's version, which PRELOGIN tells everybody; "" if it has none.
+
+    Raises: ProtocolError: as `options`.
+    """
+    said = options(message).get(_VERSION_TOKEN, b"")
+    if len(said) != _VERSION.size:
+        return ""
+    major, minor, build, _ = _VERSION.unpack(said)
+    return f"{major}.{minor}.{build}"
+
+
 def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
     """The connecting side: PRELOGIN, TLS, and not a word inside."""
     wire.confine(IN_CLEAR)
@@ -201,12 +222,13 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         number, said = refusal(message)
         busy = number == _FULL
         return Upgrade(Outcome.BUSY if busy else Outcome.UNAVAILABLE, said=said)
-    answer = encryption(message)
+    answer, greeting = encryption(message), version(message)
     if answer not in (Encryption.ON, Encryption.REQ):
-        return Upgrade(Outcome.REFUSED, said=_NO[answer])
-    wire.so_far = Upgrade(Outcome.BROKEN_OFF, advertised=True, offered=(OFFER,))
+        return Upgrade(Outcome.REFUSED, greeting=greeting, said=_NO[answer])
+    upgraded = Upgrade(Outcome.UPGRADED, advertised=True, greeting=greeting, offered=(OFFER,))
+    wire.so_far = replace(upgraded, outcome=Outcome.BROKEN_OFF)
     yield from wire.start_tls(envelope=Envelope())
-    return Upgrade(Outcome.UPGRADED, advertised=True, offered=(OFFER,))
+    return upgraded
 
 
 def refusal(message: bytes) -> tuple[int, str]:

@@ -26,6 +26,8 @@ IMPLICIT_PORTS = {"telnets": 992}
 ALPN = None  # none is registered for Telnet
 MANNERS = (Manner.PLAIN,)  # half of the request is a whole command, which may be answered
 LEGACY = False
+GREETS = False
+ALPN_DUE = False
 
 IAC, SE, SB = b"\xff", b"\xf0", b"\xfa"  # RFC 854
 WILL, WONT, DO, DONT = b"\xfb", b"\xfc", b"\xfd", b"\xfe"
@@ -39,6 +41,7 @@ COMMANDS_LIMIT = 256  # commands on either side of the request; there are some f
 SUBNEGOTIATION_LIMIT = 1024  # bytes; RFC 855 has no limit, and no option before login needs one
 BANNER_LIMIT = 16 * 1024  # bytes of text before a command; some hosts greet with a picture
 LINE_LIMIT = 1024  # bytes that a client types
+OVERTURE_SECONDS = 1.5  # for a first word; a server that waits to be asked never says one
 _PATIENCE = 50  # lines and commands on either side of TLS (R27)
 
 _COMMANDS = range(0xEC, 0x100)  # from EOF (RFC 1184, 2.5) to IAC
@@ -73,16 +76,19 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
     if wire.secure:
         return Upgrade(Outcome.IMPLICIT)
     offered, greeting = yield from overture(wire)
-    advertised = lists(offered, OFFER)
 
     def ended(outcome: Outcome, said: str = "") -> Upgrade:
-        return Upgrade(outcome, advertised, greeting, offered=offered, said=said)
+        return Upgrade(outcome, lists(offered, OFFER), greeting, offered=offered, said=said)
 
     wire.so_far = ended(Outcome.BROKEN_OFF)
-    if not advertised and not ask.insist:
+    if not lists(offered, OFFER) and not ask.insist:
         return ended(Outcome.NOT_OFFERED)
     yield from wire.petition(_ASKED, Manner.PLAIN)
     answer = yield from _answer(wire)
+    if word(answer) == OFFER:  # who waits to be asked offers by this (RFC 854)
+        offered = tuple(dict.fromkeys((*offered, OFFER)))
+        wire.so_far = ended(Outcome.BROKEN_OFF)
+        answer = yield from _answer(wire, agreed=True)
     if answer != FOLLOWS:
         return ended(Outcome.REFUSED, word(answer))
     yield from wire.start_tls(server_first=True)
@@ -97,11 +103,17 @@ def farewell(wire: Wire) -> Dialog[None]:
 def overture(wire: Wire) -> Dialog[tuple[tuple[str, ...], str]]:
     """Receive what a server says unasked, until it offers TLS or falls silent: options, and text.
 
+    It may be silent from the beginning, either because it waits to be asked or because its offer,
+    which is all that some say, was taken out.
+
     Raises:
         Unsolicited: it says FOLLOWS to nobody.
         TooLong: a storm of options, or a flood of text.
     """
     offered, greeting = list[str](), bytearray()
+    yield Settle(OVERTURE_SECONDS)
+    if not wire.waiting and not wire.ended:
+        return (), ""
     while True:
         said = yield from message(wire)
         if word(said) == "SB START_TLS":
@@ -120,13 +132,16 @@ def overture(wire: Wire) -> Dialog[tuple[tuple[str, ...], str]]:
             return tuple(offered), greeting.decode("utf-8", "replace").strip()
 
 
-def _answer(wire: Wire) -> Dialog[bytes]:
-    """Receive FOLLOWS or a refusal; text and other options may stand before either.
+def _answer(wire: Wire, *, agreed: bool = False) -> Dialog[bytes]:
+    """Receive FOLLOWS, DO or a refusal; text and other options may stand before either.
 
+    Args: agreed: DO was received before: now it is another option.
     Raises: TooLong: too many do.
     """
     for _ in range(COMMANDS_LIMIT):
         said = yield from command(wire)
+        if word(said) == OFFER and not agreed:
+            return said
         if said == FOLLOWS or word(said) in ("DONT START_TLS", "WONT START_TLS"):
             return said  # WONT answers no WILL; who says it means no
         if word(said) == "SB START_TLS":

@@ -27,6 +27,8 @@ IMPLICIT_PORTS: dict[str, int] = {}
 ALPN = None  # none is registered for RFB
 MANNERS = (Manner.PLAIN,)  # the request is one byte
 LEGACY = False
+GREETS = True
+ALPN_DUE = False
 
 Version: TypeAlias = tuple[int, int]
 
@@ -59,6 +61,9 @@ _TYPES = {  # IANA's registry of RFB security types, and VeNCrypt's own, which a
 # None first: it alone ends well for who has no secret, while a server may count the silence that
 # follows any other as an attempt to log in, and shut us out. Then those that wait for us to begin.
 _WANTED = (_X509_NONE, 262, 264, 261)
+_ANONYMOUS = frozenset({257, 258, 259, 263})
+_ANONYMOUS_ONLY = "only anonymous TLS is offered, which proves nothing"
+_WITHOUT_CERTIFICATE = "VeNCrypt without a subtype that has a certificate"
 _VERSION = re.compile(rb"RFB ([0-9]{3})\.([0-9]{3})\n")  # RFC 6143, 7.1.1
 _V3_3, _V3_7, _V3_8 = (3, 3), (3, 7), (3, 8)  # there are no others; Apple's 3.889 means 3.8
 _VERSIONS = {known: b"RFB %03d.%03d\n" % known for known in (_V3_3, _V3_7, _V3_8)}
@@ -107,10 +112,12 @@ def _upgrade(
         return ended(Outcome.REFUSED, refusal)
     subtypes = yield from _subtypes(wire)
     listed += (f"{OFFER} {name}" for name in _named(subtypes))
-    wire.so_far = ended(Outcome.BROKEN_OFF)
     subtype = next((wanted for wanted in _WANTED if wanted in subtypes), None)
-    if subtype is None:
-        return ended(Outcome.REFUSED, "VeNCrypt without a subtype that has a certificate")
+    if subtype is None:  # then VeNCrypt offers nothing to ask for: nobody refuses anything
+        advertised, listed = False, [name for name in listed if name != OFFER]
+        said = _ANONYMOUS_ONLY if _ANONYMOUS & {*subtypes} else _WITHOUT_CERTIFICATE
+        return ended(Outcome.REFUSED if ask.insist else Outcome.NOT_OFFERED, said)
+    wire.so_far = ended(Outcome.BROKEN_OFF)
     wire.ask(subtype.to_bytes(4, "big"))
     if (yield from exactly(wire, 1)) != b"\x01":  # here 1 is yes; for the version it is 0
         return ended(Outcome.REFUSED, f"{_TYPES[subtype]} is listed, and refused")

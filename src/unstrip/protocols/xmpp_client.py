@@ -14,8 +14,8 @@ from re import Pattern
 from unstrip.escaping import excerpt
 from unstrip.trouble import Ended, ProtocolError, Spoofed, Unsolicited
 from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
-from unstrip.wire import Dialog, Wire
-from unstrip.xmlstream import Element, XmlStream
+from unstrip.wire import Dialog, Settle, Wire
+from unstrip.xmlstream import ELEMENT_LIMIT, Element, XmlStream
 
 NAME = "xmpp-client"
 DEFINED_BY = "RFC 6120, 5"
@@ -27,6 +27,8 @@ IMPLICIT_PORTS = {"xmpps-client": 5223}  # by custom; XEP-0368 has it from SRV
 ALPN = "xmpp-client"  # XEP-0368
 MANNERS = (Manner.PLAIN, Manner.SPLIT)  # XML minds case, and an unknown element ends the stream
 LEGACY = False
+GREETS = False
+ALPN_DUE = False
 
 STREAM = "http://etherx.jabber.org/streams"
 ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
@@ -38,6 +40,8 @@ FAILURE = f"<failure xmlns='{TLS}'/></stream:stream>".encode()  # RFC 6120, 5.4.
 CLOSING = b"</stream:stream>"
 
 REQUEST = re.compile(re.escape(STARTTLS))
+_CLOSING = re.compile(rb"\s*<(?:/[^<>]*)?")  # a closing tag, as far as it has come
+_CLOSED = re.compile(rb"\s*</[^<>]*>\s*")  # between elements it can be the stream's alone
 _HOST = rb"[0-9A-Za-z.:%_\[\]-]+"
 _VERSION = re.compile(r"[1-9][0-9]*\.[0-9]+")  # RFC 6120, 4.7.5
 _LATER = re.compile(
@@ -114,7 +118,8 @@ def client(wire: Wire, ask: Asking = Asking(), dialect: Dialect = CLIENTS) -> Di
         outcome = outcome_of(opened.error, Outcome.UNAVAILABLE)
         return Upgrade(outcome, greeting=origin, said=words(opened.error))
     if wire.secure:
-        return Upgrade(Outcome.IMPLICIT, greeting=origin, inside=offered)
+        goodbye = yield from behind(wire, stream)
+        return Upgrade(Outcome.IMPLICIT, greeting=origin, said=goodbye, inside=offered)
     advertised = lists(offered, OFFER)
 
     def ended(outcome: Outcome, said: str = "", inside: tuple[str, ...] = ()) -> Upgrade:
@@ -135,8 +140,12 @@ def client(wire: Wire, ask: Asking = Asking(), dialect: Dialect = CLIENTS) -> Di
         return ended(outcome_of(error, Outcome.REFUSED), words(error))
     yield from wire.start_tls()
     # RFC 6120, 5.4.3.3: forget all, and open a new stream, with a new parser
-    again = yield from opening(wire, XmlStream(wire), dialect.header(ask))
-    return ended(Outcome.UPGRADED, inside=again.features)
+    stream = XmlStream(wire)
+    again = yield from opening(wire, stream, dialect.header(ask))
+    if again.error:
+        return ended(Outcome.UPGRADED, words(again.error))
+    goodbye = yield from behind(wire, stream)
+    return ended(Outcome.UPGRADED, goodbye, again.features)
 
 
 def farewell(wire: Wire) -> Dialog[None]:
@@ -161,6 +170,30 @@ def opening(wire: Wire, stream: XmlStream, header: bytes) -> Dialog[Opened]:
     if first.child(f"{BIND} bind") and not wire.secure:  # RFC 6120, 7.4
         raise Spoofed("a stream that is ready for use before TLS and a login")
     return Opened(origin, _listed(first))
+
+
+def behind(wire: Wire, stream: XmlStream) -> Dialog[str]:
+    """Listen for what is behind the features inside TLS; return the server's goodbye, if any.
+
+    Raises: Unsolicited: anything but a stream error, or the end of the stream, is behind them.
+    """
+    said = b""
+    while not said.strip(b" \t\r\n"):  # RFC 6120, 11.7: blanks are nothing
+        yield Settle()  # an answer that was held back is behind somebody else's
+        if not wire.waiting:
+            return ""
+        said = wire.take(wire.waiting)
+    while _CLOSING.fullmatch(said):
+        yield from wire.more(ELEMENT_LIMIT)
+        said += wire.take(wire.waiting)
+    wire.hear(said)  # to look at it was all that was wanted
+    try:
+        goodbye = yield from stream.interruption()
+    except Ended as ended:
+        if not _CLOSED.fullmatch(said):  # the connection ended, in mid-element
+            raise
+        return str(ended)
+    return words(stream_error(wire, goodbye)) if goodbye else ""
 
 
 def _root(stream: XmlStream) -> Dialog[Element]:
@@ -189,13 +222,11 @@ def stream_error(wire: Wire, element: Element) -> Element:
     """Pass on what came instead of what was due, which a stream error alone may do.
 
     Raises:
-        Spoofed: it is of somebody who has logged in, or sends us elsewhere, before TLS.
+        Spoofed: it is of somebody who has logged in, before TLS.
         Unsolicited: it answers what was not asked.
     """
     if element.name == f"{STREAM} error":
-        if condition(element) == "see-other-host" and not wire.secure:  # RFC 6120, 4.9.3.19
-            raise Spoofed(f"sent elsewhere before TLS: {excerpt(words(element).encode())}")
-        return element
+        return element  # one that sends us elsewhere (RFC 6120, 4.9.3.19) is quoted, not followed
     shown = excerpt(element.name.encode())
     if element.local in {"success", *_STANZAS} and not wire.secure:
         raise Spoofed(f"logged in before anyone logged in: {shown}")
@@ -203,9 +234,15 @@ def stream_error(wire: Wire, element: Element) -> Element:
 
 
 def condition(error: Element) -> str:
-    """Return the condition that a stream error names (RFC 6120, 4.9.2)."""
-    named = (child.name.removeprefix(f"{ERRORS} ") for child in error.children)
-    return next((name for name in named if " " not in name and name != "text"), "without condition")
+    """Return the condition that a stream error names (RFC 6120, 4.9.2), and where it points.
+
+    Two of them may say where else to go (RFC 6120, 4.9.3.5 and 4.9.3.19).
+    """
+    for child in error.children:
+        name, where = child.name.removeprefix(f"{ERRORS} "), child.text.strip()
+        if " " not in name and name != "text":
+            return f"{name} ({where})" if where else name
+    return "without condition"
 
 
 def words(answer: Element) -> str:

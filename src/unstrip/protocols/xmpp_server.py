@@ -25,6 +25,8 @@ ALIASES = ()
 PORTS = {"xmpp-server": 5269}
 IMPLICIT_PORTS = {"xmpps-server": 5270}  # by custom; XEP-0368 has it from SRV
 ALPN = "xmpp-server"  # XEP-0368
+GREETS = False
+ALPN_DUE = False
 
 # RFC 6120, 4.7.1: a server says who it is; one that does not is offered no features
 SERVERS = Dialect("jabber:server", names_itself=True, mechanism="EXTERNAL")

@@ -70,7 +70,8 @@ class Case:
         return tuple(e for e in self.beside if self._same_port(e))
 
     def _same_port(self, other: Evidence) -> bool:
-        return other.endpoint.port == self.evidence.endpoint.port
+        mine, theirs = self.evidence.endpoint, other.endpoint  # one port may serve both ways
+        return (theirs.port, theirs.implicit) == (mine.port, mine.implicit)
 
 
 Rule = Callable[[Case], Iterator[Finding]]

@@ -18,6 +18,8 @@ from unstrip.verdict.values import Code, Exposure, Finding, Reach
 
 _SOON = timedelta(days=14)
 _FRESH = timedelta(hours=48)
+_EVERYWHERE = frozenset({"ftp", "irc"})  # they list all they know, and nothing forbids it
+_OF_TLS = frozenset({"TLS", "SSL", "TLS-C", "TLS-P"})  # FTP's AUTH is for these too (RFC 4217, 4)
 _VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _INTERCEPTED = 0.65  # from here on it is called so; another port's better certificate is less
 _SOMEBODY_ELSES = frozenset({Fault.SELF_SIGNED, Fault.UNTRUSTED, Fault.WRONG_NAME})
@@ -150,10 +152,11 @@ def lists_differ(case: Case) -> Iterator[Finding]:
     """What was listed in clear and what is listed inside: the difference was made on the way."""
     before = offered_words(case.evidence)
     inside = tuple(line.upper() for line in case.upgrade.inside)
-    if case.evidence.secured and case.offer in inside:
+    if case.evidence.secured and case.offer in inside and case.protocol.NAME not in _EVERYWHERE:
         words = f"{case.offer} is offered again inside TLS, where it must not be"
         yield Finding(Code.OFFERED_INSIDE_TLS, 0.5, words, source=case.protocol.DEFINED_BY)
-    if case.evidence.secured and inside and (extra := _mechanisms(before) - _mechanisms(inside)):
+    extra = _mechanisms(before) - _mechanisms(inside) - _OF_TLS
+    if case.evidence.secured and inside and extra:
         words = f"listed in clear, but not inside TLS: {brief(', '.join(sorted(extra)))}"
         yield Finding(Code.CAPABILITIES_DIFFER, 0.4, words)
     if _takes_passwords(before):

@@ -32,7 +32,7 @@ def masked(case: Case) -> Iterator[Finding]:
     if not covered:
         return
     shown = proofs(case.evidence, covered[0].encode())
-    if case.offer not in words and any(len(word) == len(case.offer) for word in covered):
+    if not case.upgrade.advertised and any(len(word) == len(case.offer) for word in covered):
         sentence = f"the offer of {case.offer} is overwritten in the path, letter for letter"
         # other keywords have eight letters too; only a server that grants it had it under the mask
         if case.evidence.secured:
@@ -130,9 +130,10 @@ def inconsistent(case: Case) -> Iterator[Finding]:
 
 
 def _none_needed(case: Case) -> bool:
-    """TLS was granted by a server that need not have a list, and has none."""
+    """TLS was granted by a server that need not have a list, and never had one."""
     due = case.protocol.LISTING is Listing.DUE
-    return bool(case.upgrade.unlisted) and case.evidence.secured and not due
+    had = any(visit.upgrade and visit.upgrade.offered for visit in case.history)
+    return bool(case.upgrade.unlisted) and case.evidence.secured and not due and not had
 
 
 def _capabilities_heard(case: Case) -> bool:
@@ -214,6 +215,8 @@ def _worth(sightings: list[Evidence], now: datetime) -> float:
 def _lost_lines(case: Case, seen: Evidence) -> list[str]:
     """The lines that are missing, where the offer is among them and nothing was added."""
     then, now = offered_words(seen), offered_words(case.evidence)
+    if not now:  # hidden or refused as a whole: nothing can be said of a line
+        return []
     lost = [line for line in then if line not in now]
     return lost if case.offer in lost and not set(now) - set(then) else []
 
@@ -244,6 +247,8 @@ def _always_missing(case: Case) -> bool:
 def _asked_anyway(case: Case) -> tuple[str, ...]:
     if case.evidence.secured:
         return ("asked anyway, it was granted: the offer was deleted, not withdrawn",)
+    if case.protocol.LISTING is Listing.NONE:
+        return (f"the answer was: {brief(case.upgrade.said)}",) if case.upgrade.said else ()
     if case.evidence.insisted and case.upgrade.said:
         return ("asked anyway, it was refused",)
     return ()

@@ -10,7 +10,7 @@ from unstrip.escaping import brief, excerpt
 from unstrip.evidence import Evidence
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side
-from unstrip.trouble import Trouble
+from unstrip.trouble import ASIDE, Trouble
 from unstrip.upgrade import CANARY, Manner, Outcome
 from unstrip.verdict.case import (
     Case,
@@ -34,7 +34,9 @@ _TELLING = 6  # so many X's are no placeholder in a sentence
 _NOT_UNDERSTOOD = re.compile(
     r"unknown|invalid|recogni|understood|implemented|syntax", re.IGNORECASE
 )
-_TLS_RECORD = re.compile(rb"[\x14-\x17](?:\x03|\Z)")  # RFC 8446, 5.1: a type, the version's 3
+_TLS_RECORD = re.compile(  # RFC 8446, 5.1: a type, the version's 3; in TDS's envelope, or bare
+    rb"(?:\x12[\0\1].{6})?[\x14-\x17](?:\x03|\Z)", re.DOTALL
+)
 _NEARER, _NEARER_SECONDS, _SAMPLES = 0.5, 0.005, 5
 
 
@@ -44,6 +46,11 @@ def injected(case: Case) -> Iterator[Finding]:
     if failure is None or failure.trouble is not Trouble.INJECTED:
         return
     residue = case.evidence.residue
+    if failure.reason == ASIDE:
+        words = f"words behind the go-ahead, which answer nothing: {excerpt(residue)}"
+        because = ("servers that look a client's name up say so when they are done, even there",)
+        yield Finding(Code.PLAINTEXT_INSTEAD_OF_TLS, 0.5, words, because)
+        return
     words = f"plaintext was injected behind the go-ahead: {excerpt(residue)}"
     because = ("it would have passed for the answer to the first command inside TLS",)
     shown = last_proof(case.evidence, residue)
@@ -72,6 +79,7 @@ def desynchronised(case: Case) -> Iterator[Finding]:
         yield Finding(Code.DESYNC_GREETING_IN_TLS, 0.9, words, because)
     elif (
         evidence.endpoint.implicit
+        and case.protocol.GREETS
         and failure.trouble in (Trouble.DEADLINE, Trouble.ENDED, Trouble.RESET)
         and not heard(evidence, Side.SERVER, Layer.SECURE)
     ):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from unstrip.lab.probing import SUBJECTS, Result
-from unstrip.lab.probing.judging import answered, answers_too_many, compared
+from unstrip.lab.probing.judging import answered, answers_too_many, compared, slowest
 from unstrip.transcript import Layer, Side, Utterance
 
 SMTP, HTTP, VNC, XMPP = (SUBJECTS[name] for name in ("smtp", "http", "rfb", "xmpp-client"))
@@ -81,6 +82,26 @@ def test_the_question_has_its_answer_or_not():
     assert not answered(inside(ASKED), SMTP)
     assert answered(inside(), VNC)
     assert not answered(inside(HEAD), HTTP)
+
+
+def at(seconds, *said):
+    """Say the same, all of it at that time."""
+    return tuple(replace(one, at=seconds) for one in inside(*said))
+
+
+def test_the_slowest_answer_is_measured_from_what_was_asked():
+    spoken = (
+        *at(1.0, b"hi", ASKED),
+        *at(1.7, OK),
+        *at(2.5, b"more"),
+        *at(3.0, ASKED),
+        *at(3.1, OK),
+    )
+    assert slowest(spoken, inside=True) == pytest.approx(0.7)
+    in_time = (replace(in_clear(b"x"), speaker=Side.CLIENT), replace(in_clear(b"y"), at=5.0))
+    assert slowest((*in_time, *spoken), inside=True) == pytest.approx(0.7)
+    assert slowest(in_time, inside=False) == pytest.approx(5.0)
+    assert slowest((), inside=False) == 0.0
 
 
 STATE = SMTP.states[0]  # an envelope: yes is 250

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import struct
 from contextlib import suppress
 from itertools import count
 
@@ -13,7 +15,7 @@ from tests.lab.stage import run_asyncio
 from unstrip.lab.probing import SUBJECTS, Result, Untestable
 from unstrip.lab.probing.attempt import Injection, Relapse, State
 from unstrip.lab.probing.runner import Bench
-from unstrip.protocols import REGISTRY
+from unstrip.protocols import REGISTRY, postgresql, rdp
 from unstrip.upgrade import Serving
 
 GREETING, HELLO = b"220 a server\r\n", b"250-a server\r\n250 STARTTLS\r\n"
@@ -106,6 +108,93 @@ def test_a_server_that_has_had_enough_has_passed_no_test(authority):
 
     with pytest.raises(Untestable, match="honest"):
         run_asyncio(main)
+
+
+def vulnerable(protocol, negotiate, answers, context, *, delay=0.0, deadline=10.0):
+    """Try B-01 on a server that takes what came early for what is said inside TLS."""
+
+    async def attend(reader, writer):
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            early = await negotiate(reader, writer)
+            await writer.start_tls(context)
+            early = early or await reader.readexactly(1)
+            await asyncio.sleep(delay)
+            writer.write(answers(early))
+            if answers(early):
+                await reader.read()
+        writer.close()
+
+    async def main():
+        server = await asyncio.start_server(attend, LOCALHOST, 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            subject = SUBJECTS[protocol]
+            bench = Bench(subject, "localhost", (LOCALHOST, port), deadline)
+            attempt = Injection(number=subject.number, what="", glued=subject.command)
+            trials = bench.run([attempt])
+            return [trial async for trial in trials]
+
+    (trial,) = run_asyncio(main)
+    return trial
+
+
+def asked(request, go_ahead):
+    async def negotiate(reader, writer):
+        await reader.readexactly(len(request))
+        await asyncio.sleep(0.02)
+        early = bytes(reader._buffer)
+        reader._buffer.clear()
+        writer.write(go_ahead)
+        return early
+
+    return negotiate
+
+
+GRANTED = rdp.packet(0xD0, struct.pack("<BBHI", 2, 0, 8, 1))
+
+
+@pytest.mark.parametrize("answer", [b"", rdp.packet(0x80)])
+def test_one_that_hangs_up_on_who_said_too_much_cannot_be_told(answer, authority):
+    trial = vulnerable(
+        "ms-wbt-server",
+        asked(rdp.CONNECTION_REQUEST, GRANTED),
+        lambda _: answer,
+        authority.context("localhost"),
+    )
+    assert trial.result is Result.UNKNOWN, trial
+
+
+@pytest.mark.parametrize(
+    ("deadline", "expected"), [(10.0, Result.VULNERABLE), (4.0, Result.UNKNOWN)]
+)
+def test_a_server_is_listened_to_as_long_as_it_takes_to_answer(deadline, expected, authority):
+    trial = vulnerable(
+        "postgresql",
+        asked(postgresql.SSL_REQUEST, b"S"),
+        lambda _: b"R\0\0\0\x0c\0\0\0\x05abcd",
+        authority.context("localhost"),
+        delay=0.7 if deadline > 5.0 else 1.5,
+        deadline=deadline,
+    )
+    assert trial.result is expected, trial
+
+
+def test_where_a_login_comes_first_silence_tells_nothing(authority):
+    async def negotiate(reader, writer):
+        steps = (b"RFB 003.008\n", 12), (b"\x01\x13", 1), (b"\0\2", 2), (b"\0\x01\0\0\x01\5", 4)
+        for said, length in steps:
+            writer.write(said)
+            await reader.readexactly(length)
+        await asyncio.sleep(0.02)
+        early = bytes(reader._buffer)
+        reader._buffer.clear()
+        writer.write(b"\x01")
+        return early
+
+    context = authority.context("localhost")
+    trial = vulnerable("rfb", negotiate, lambda _: b"", context)
+    assert trial.result is Result.UNKNOWN, trial
+    assert "login" in trial.why
 
 
 def test_a_server_that_says_nothing_ends_at_the_deadline():

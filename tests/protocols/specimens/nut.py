@@ -33,7 +33,7 @@ SPECIMEN = Specimen(
         b"ERR ACCESS-DENIED more\n": "refused",
         b"OK\n": "broken",
         b"OK STARTTLS \n": "broken",
-        b"OK STARTTLS\r\n": "broken",
+        b"OK STARTTLS\r\n\n": "injected",
         _VERSION: "broken",
     },
     rate_limits=(),

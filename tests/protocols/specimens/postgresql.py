@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.protocols.specimen import Refused, Specimen
 from unstrip.trouble import Trouble
+from unstrip.upgrade import Outcome
 
 _SSL = b"\0\0\0\x08\x04\xd2\x16\x2f"
 _GSSENC = b"\0\0\0\x08\x04\xd2\x16\x30"
@@ -31,7 +32,7 @@ SPECIMEN = Specimen(
     ),
     refusals={
         b"N": "refused",
-        b"E": "refused",
+        b"E": "unavailable",
         b"G": "broken",
         b"s": "broken",
         b"\0": "broken",
@@ -47,5 +48,9 @@ SPECIMEN = Specimen(
     steps=(b"", b"S"),
     unasked=_AUTHENTICATED,
     too_busy=None,
-    tricked={"bogus-success": Trouble.BROKEN},
+    tricked={
+        "refuse E": Outcome.UNAVAILABLE,
+        "refuse-temporary": Outcome.UNAVAILABLE,
+        "bogus-success": Trouble.BROKEN,
+    },
 )

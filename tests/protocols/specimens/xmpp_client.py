@@ -56,7 +56,7 @@ SPECIMEN = Specimen(
         b"<success xmlns='%s'/>" % _SASL: "spoofed",
         _OFFER: "unsolicited",
         _MESSAGE: "spoofed",
-        _error(b"see-other-host"): "spoofed",
+        _error(b"see-other-host"): "refused",
     },
     quoted=False,
     rate_limits=(
@@ -77,7 +77,6 @@ SPECIMEN = Specimen(
             f"refuse {condition}": Outcome.BUSY
             for condition in ("connection-timeout", "resource-constraint", "system-shutdown")
         },
-        "refuse see-other-host": Trouble.SPOOFED,
         "refuse-temporary": Outcome.BUSY,
         "bogus-success": Trouble.UNSOLICITED,
     },

@@ -72,8 +72,9 @@ class Options(VisitOptions):
 def check(targets: tuple[str, ...], **options: object) -> None:
     """Check whether links are protected, and tell who took the protection away.
 
-    TARGET is a URL (smtp, submission, smtps, submissions, imap, imaps, pop3, pop3s; the port is
-    optional), host:port with --protocol, or @FILE with one of these a line.
+    TARGET is a URL (smtp, imaps, xmpp-client, ldap, postgresql, ... as in
+    docs/reference/protocols.md; the port is optional), host:port with --protocol, or @FILE with one
+    of these a line.
     """
     from unstrip.io.asyncio import run
 

@@ -99,6 +99,8 @@ def lab(  # an option each
 
     The lab listens and connects on loopback only, and nothing can make it do otherwise.
     """
+    if protocol is not None:
+        protocol = _protocol(protocol)
     if list_:
         _list(json=json)
         return
@@ -144,6 +146,17 @@ async def _play(
         await asyncio.sleep(seconds)
 
 
+def _protocol(name: str) -> str:
+    """Return the protocol that goes by this name, or by this alias."""
+    from unstrip.escaping import printable
+    from unstrip.protocols import REGISTRY, SCHEMES
+
+    scheme = SCHEMES.get(name.lower())
+    if scheme is None:
+        raise Complaint(f"unknown protocol '{printable(name)}'", f"known: {', '.join(REGISTRY)}")
+    return scheme.protocol
+
+
 def _list(*, json: bool) -> None:
     from unstrip.evidence import to_json
     from unstrip.lab.dialects import DIALECTS
@@ -185,8 +198,10 @@ def _explained() -> Iterator[None]:
         yield
     except NotLoopback as error:
         raise Complaint(str(error), "the lab is for this machine only: use 127.0.0.1") from error
-    except (NoSuchTrick, Unstageable, KeyError) as error:
+    except NoSuchTrick as error:
         raise Complaint(str(error), "see `unstrip lab --list`") from error
+    except Unstageable as error:
+        raise Complaint(str(error), "see `unstrip lab --list`, and --implicit-to") from error
     except Unresolved as error:
         raise Complaint(str(error), "check the spelling") from error
     except OSError as error:

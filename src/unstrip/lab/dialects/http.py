@@ -25,7 +25,6 @@ class Http(Dialect):
 
     PROTOCOL = "http"
     IDS = MappingProxyType({"refuse": "S-14", "inject": "B-19"})
-    GREETS = False
     WORDS = Words(
         refusals=MappingProxyType(
             {

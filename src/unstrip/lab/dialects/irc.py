@@ -19,7 +19,6 @@ class Irc(LineDialect):
     IDS = MappingProxyType(
         {"remove-offer": "S-09", "refuse-hello": "S-09", "inject": "B-20", "spoof-state": "F-05"}
     )
-    GREETS = False
     ASKS = b"CAP LS"
     COMMAND = re.compile(_FROM + rb" *(?P<verb>CAP +LS|[^ \r\n]+)(?P<tag>)", re.IGNORECASE)
     OFFER = re.compile(  # a word of the list; `sts` leads to a port that has TLS

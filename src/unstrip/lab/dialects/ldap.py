@@ -48,7 +48,6 @@ class Ldap(Dialect):
     IDS = MappingProxyType(
         {"remove-offer": "S-16", "refuse-hello": "S-16", "inject": "B-15", "spoof-state": "F-05"}
     )
-    GREETS = False
     FLIPS = True
     WORDS = Words(
         refusals=MappingProxyType(

@@ -11,7 +11,6 @@ class Nut(LineDialect):
     """NUT's network protocol: the client speaks first, and nothing is listed."""
 
     PROTOCOL = "nut"
-    GREETS = False
     SUCCESS = b"OK STARTTLS"
     WORDS = Words(
         refusals=MappingProxyType(

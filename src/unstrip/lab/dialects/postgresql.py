@@ -22,7 +22,6 @@ class Postgresql(Dialect):
 
     PROTOCOL = "postgresql"
     IDS = MappingProxyType({"inject": "B-12", "spoof-state": "F-05"})
-    GREETS = False
     FLIPS = True
     WORDS = Words(
         refusals=MappingProxyType(

@@ -30,7 +30,6 @@ class Rdp(Dialect):
     """MS-RDPBCGR: one packet asks, and one answers."""
 
     PROTOCOL = "ms-wbt-server"
-    GREETS = False
     FLIPS = True
     WORDS = Words(
         refusals=MappingProxyType(

@@ -44,7 +44,6 @@ class Tds(Dialect):
     """
 
     PROTOCOL = "ms-sql-s"
-    GREETS = False
     FLIPS = True
     WORDS = Words(
         refusals=MappingProxyType(

@@ -21,7 +21,6 @@ from unstrip.protocols.telnet import (
     word,
 )
 
-_NOTHING = IAC + b"\xf1" + b"\0"  # RFC 854: NOP, and NUL, which is no operation either
 _ASKED = IAC + WILL + START_TLS + FOLLOWS
 _TERMINAL_TYPE = b"\x18"  # RFC 1091
 
@@ -30,7 +29,6 @@ class Telnet(Dialect):
     """RFC 854 and draft-altman-telnet-starttls."""
 
     PROTOCOL = "telnet"
-    GREETS = False  # either side may begin, inside TLS too: a greeting there is no surprise
     WORDS = Words(
         refusals=MappingProxyType(
             {"DONT": IAC + DONT + START_TLS, "WONT": IAC + WONT + START_TLS}  # RFC 855
@@ -73,11 +71,8 @@ class Telnet(Dialect):
         return Reply(data, Topic.UPGRADE if granted else Topic.OTHER, go_ahead=granted)
 
     def without_offer(self, reply: Reply) -> bytes:
-        """Return as many bytes that mean nothing in the offer's place.
-
-        With nothing there, a client whose server says no more would wait for ever.
-        """
-        return _NOTHING if _word(reply.data) == OFFER else reply.data
+        """Return nothing in the offer's place: nobody counts the options (RFC 854)."""
+        return b"" if _word(reply.data) == OFFER else reply.data
 
 
 def _end(heard: bytes) -> int:

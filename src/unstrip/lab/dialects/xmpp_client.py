@@ -68,7 +68,6 @@ class XmppClient(Dialect):
     PROTOCOL = "xmpp-client"
     STREAM: ClassVar[xmpp_client.Dialect] = xmpp_client.CLIENTS
     IDS = MappingProxyType({"inject": "B-17", "spoof-state": "F-05"})
-    GREETS = False
     WORDS = words(xmpp_client.CLIENTS)
 
     def command_end(self, heard: bytes) -> int:

@@ -136,7 +136,9 @@ class Subject:
         cut: where to break the command in two; 0 where the protocol is not made of lines.
         states: what a server has to forget.
         hush: seconds to listen inside TLS before the question; long where an answer that comes
-            before it is all that would show.
+            before it is all that would show; longer still where the server is slow.
+        blind: matches what the client side says in clear where a login has to come before anything
+            else inside, so that what came early would be taken for one, in silence.
         login: makes the state of whoever has logged in with that name and password.
         relapse: the catalogue's number of going on in clear after a handshake that failed.
     """
@@ -151,6 +153,7 @@ class Subject:
     cut: int = 0
     states: tuple[State, ...] = ()
     hush: float = HUSH
+    blind: Pattern[bytes] | None = None
     login: Callable[[str, str], State] | None = None
     relapse: str = ""
 

@@ -177,7 +177,7 @@ def _ask_inside(wire: Wire, subject: Subject) -> Dialog[None]:
         yield RECEIVE
         heard += wire.take(wire.waiting)
     yield from REGISTRY[subject.protocol].farewell(wire)
-    yield from _listen(wire, _PARTING)
+    yield from _listen(wire, max(_PARTING, subject.hush))
 
 
 def _listen(wire: Wire, seconds: float) -> Dialog[bytes]:

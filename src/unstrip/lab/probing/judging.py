@@ -36,6 +36,22 @@ def answered(transcript: Transcript, subject: Subject) -> bool:
     return len(subject.answer.findall(heard)) >= due
 
 
+def slowest(transcript: Transcript, *, inside: bool) -> float:
+    """Return the longest that a server took for an answer, `inside` TLS or to anything, in seconds.
+
+    Where there is nothing to ask inside, the time for answers in clear has to stand in.
+    """
+    longest, asked = 0.0, None
+    for spoken in transcript:
+        if inside and spoken.layer is not Layer.SECURE:
+            continue
+        if spoken.speaker is Side.CLIENT:
+            asked = spoken.at
+        elif asked is not None:
+            longest, asked = max(longest, spoken.at - asked), None
+    return longest
+
+
 def compared(state: State, clear: bytes, never: bytes, inside: bytes) -> tuple[Result, str]:
     """Judge the answers that three sessions got: told in clear, never told, told inside TLS."""
     success = state.shows.success

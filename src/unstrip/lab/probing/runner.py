@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from unstrip.conversation import Conversation
@@ -18,6 +18,7 @@ from unstrip.escaping import excerpt
 from unstrip.lab.interception import careless_context
 from unstrip.lab.loopback import WAITING, dial
 from unstrip.lab.probing.attempt import (
+    HUSH,
     Attempt,
     Injection,
     Relapse,
@@ -27,7 +28,7 @@ from unstrip.lab.probing.attempt import (
     Trial,
 )
 from unstrip.lab.probing.dialog import Pause, Refused, Telling, inject, relapse, tell
-from unstrip.lab.probing.judging import answered, answers_too_many, compared
+from unstrip.lab.probing.judging import answered, answers_too_many, compared, slowest
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side, said
 from unstrip.trouble import Ended, ProtocolError
@@ -58,6 +59,11 @@ class Session(Generic[T]):
         """TLS stood."""
         return self.talk.handshake is not None
 
+    @property
+    def hung_up(self) -> bool:
+        """The server ended it, and not we."""
+        return self.error is not None or self.talk.wire.ended
+
 
 class Bench:
     """Where one server is tested.
@@ -75,25 +81,39 @@ class Bench:
         self._subject, self._name = subject, name
         self._address, self._deadline = address, deadline
         self._context = careless_context(REGISTRY[subject.protocol])
+        self._silence = ""  # why silence inside TLS tells nothing, if it does not
+        self._usual = b""  # what is said inside TLS to whoever is honest
 
     async def run(self, attempts: Iterable[Attempt]) -> AsyncIterator[Trial]:
         """Try one after another, and yield what came of each.
 
         Raises: Untestable; NotLoopback; Unresolved; OSError: it cannot be reached.
         """
-        await self._control()
+        self._learn(await self._control())
         for attempt in attempts:
             yield await self._try(attempt)
         await self._control()
 
-    async def _control(self) -> None:
+    async def _control(self) -> Session[None]:
         session = await self._inject(HONEST)
         proof = answers_too_many(session.talk.transcript, self._subject)
         if session.error is None and not proof and answered(session.talk.transcript, self._subject):
-            return
+            return session
         heard = said(session.talk.transcript, Side.SERVER, Layer.SECURE)
         why = _words(session.error) if session.error else f"inside TLS it said {excerpt(heard)}"
         raise Untestable(f"an honest upgrade goes wrong: {why}")
+
+    def _learn(self, control: Session[None]) -> None:
+        """Learn how long to listen for what must not come, and whether silence tells anything."""
+        transcript, subject = control.talk.transcript, self._subject
+        self._usual = said(transcript, Side.SERVER, Layer.SECURE)
+        took = slowest(transcript, inside=bool(subject.question))
+        hush = max(subject.hush, min(2 * took + HUSH, (self._deadline - took) / 3))
+        self._subject = replace(subject, hush=hush)
+        if subject.blind and subject.blind.search(said(transcript, Side.CLIENT, Layer.CLEAR)):
+            self._silence = "a login comes first here, so its silence tells nothing"
+        elif hush < 2 * took:
+            self._silence = f"it takes {took:.1f} s to answer, so its silence tells nothing"
 
     async def _try(self, attempt: Attempt) -> Trial:
         match attempt:
@@ -118,6 +138,14 @@ class Bench:
             return Result.UNKNOWN, words, b""
         if not session.stood:
             return Result.CLEAN, f"no TLS: {words}", b""
+        if self._silence:
+            return Result.UNKNOWN, self._silence, b""
+        if not self._subject.question:  # whatever is not as usual, it may have read too much
+            if session.hung_up:
+                return Result.UNKNOWN, f"it hung up inside TLS: {words}", b""
+            heard = said(transcript, Side.SERVER, Layer.SECURE)
+            if heard != self._usual:
+                return Result.UNKNOWN, f"inside TLS it said {excerpt(heard)}", b""
         if answered(transcript, self._subject):
             return Result.CLEAN, "dropped", b""
         return Result.CLEAN, f"no answer inside TLS: {words}", b""
@@ -153,7 +181,13 @@ class Bench:
     async def _hold(self, dialog: Callable[[Wire], Dialog[T]]) -> Session[T]:
         """Hold one session; what goes wrong in it, once there is a connection, is its result."""
         reader, writer = await dial(*self._address)
-        talk = Conversation(dialog, lambda: Tunnel(self._context, self._name))
+        now = asyncio.get_running_loop().time
+        began = now()
+        talk = Conversation(
+            dialog,
+            lambda: Tunnel(self._context, self._name),
+            clock=lambda: now() - began,
+        )
         try:
             async with asyncio.timeout(self._deadline):
                 await converse(talk, reader, writer)
@@ -175,6 +209,8 @@ async def converse(
     for effect in talk:
         match effect:
             case Send(data):
+                if writer.is_closing():  # uvloop would call it a mistake of ours
+                    raise ConnectionResetError("connection reset")
                 writer.write(data)
                 await writer.drain()
                 await asyncio.sleep(0)  # uvloop joins what is written in one turn of the loop

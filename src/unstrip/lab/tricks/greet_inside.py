@@ -25,7 +25,7 @@ class GreetInside(Trick):
     @classmethod
     def suits(cls, dialect: type[Dialect]) -> bool:
         """There has to be a port with TLS from the start, whose server greets."""
-        return dialect.GREETS and bool(REGISTRY[dialect.PROTOCOL].IMPLICIT_PORTS)
+        return dialect.greets() and bool(REGISTRY[dialect.PROTOCOL].IMPLICIT_PORTS)
 
     def client_hello(self, hello: bytes) -> Actions:
         """Take the client's first record, untouched, to the other port."""
