@@ -74,6 +74,7 @@ EXCEPTIONS = {
     ("refuse-temporary", "xmpp-client"): Code.RATE_LIMITED,
     ("refuse-temporary", "xmpp-server"): Code.RATE_LIMITED,
     ("refuse-temporary", "ms-wbt-server"): Code.SERVICE_REFUSED,
+    ("refuse-temporary", "postgresql"): Code.SERVICE_REFUSED,  # E: an error, and the end
     # MySQL has no go-ahead: our ClientHello is on its way before any answer, and meets it
     ("refuse", "mysql"): Code.PLAINTEXT_INSTEAD_OF_TLS,
     ("refuse-temporary", "mysql"): Code.PLAINTEXT_INSTEAD_OF_TLS,
