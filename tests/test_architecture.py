@@ -300,7 +300,7 @@ def test_no_call_of_a_dialog_goes_unheard(path):
 def test_the_dialogs_are_known():
     known = dialogs(tree(NAMES["wire"]))
     assert known == {"request", "petition", "start_tls", "conclude", "accept_tls", "more", "flush"}
-    assert dialogs(tree(NAMES["framing"])) == {"line", "dotted", "exactly"}
+    assert dialogs(tree(NAMES["framing"])) == {"line", "dotted", "exactly", "conclude"}
     assert {"client", "server", "reply", "ehlo"} <= dialogs(tree(NAMES["protocols.smtp"]))
 
 

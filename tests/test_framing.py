@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstrip.framing import LINE_LIMIT, LINES_LIMIT, dotted, line
-from unstrip.trouble import Ended, ProtocolError, TooLong
-from unstrip.wire import Wire
+from unstrip.framing import LINE_LIMIT, LINES_LIMIT, conclude, dotted, line
+from unstrip.trouble import Ended, ProtocolError, TooLong, Unsolicited
+from unstrip.wire import Settle, Wire
 
 CLEAN = st.binary(max_size=60).map(lambda b: b.translate(None, b"\r\n\0"))
 
@@ -122,3 +122,21 @@ def test_garbage_is_a_message_or_a_protocol_error(heard, framing, bite):
         return
     assert heard.endswith(left)
     assert all(b"\n" not in text for text in (got if framing is dotted else [got]))
+
+
+# What may stand behind the last answer
+
+
+@pytest.mark.parametrize("heard", [b"", b"421 closing\r\n"])
+def test_behind_the_last_answer_there_is_nothing_or_a_goodbye(heard):
+    wire = Wire(secure=True)
+    wire.hear(heard)
+    assert list(conclude(wire, b"421")) == [Settle()]
+
+
+@pytest.mark.parametrize("heard", [b"250 ok\r\n", b"421 a\r\n421 b\r\n", b"421 closing\r\nx"])
+def test_anything_else_behind_it_was_asked_for_by_somebody_else(heard):
+    wire = Wire(secure=True)
+    wire.hear(heard)
+    with pytest.raises(Unsolicited, match="behind the last answer"):
+        list(conclude(wire, b"421"))

@@ -7,7 +7,7 @@ the end of its message, so whatever follows is still there for the boundary rule
 from __future__ import annotations
 
 from unstrip.escaping import excerpt
-from unstrip.trouble import ProtocolError, TooLong
+from unstrip.trouble import ProtocolError, TooLong, Unsolicited
 from unstrip.wire import Dialog, Wire
 
 LINE_LIMIT = 8192  # bytes; RFC 5321, 4.5.3.1.5 says 512, IMAP says nothing, servers are chatty
@@ -60,3 +60,20 @@ def exactly(wire: Wire, count: int) -> Dialog[bytes]:
     while wire.waiting < count:
         yield from wire.more(count)
     return wire.take(count)
+
+
+def conclude(wire: Wire, goodbye: bytes) -> Dialog[None]:
+    """Listen once more, as `Wire.conclude`, where replies have codes.
+
+    Args: goodbye: the code with which a server closes unasked; one line that begins with it may
+        stand there, and nothing behind it.
+    Raises: Unsolicited: something else does.
+    """
+    try:
+        yield from wire.conclude()
+    except Unsolicited:
+        if (yield from exactly(wire, len(goodbye))) != goodbye:
+            raise
+        yield from line(wire)
+        if wire.waiting:
+            raise

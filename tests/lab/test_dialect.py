@@ -24,6 +24,8 @@ def test_a_dialect_that_edits_nothing_changes_nothing():
     class Silent(Dialect):
         PROTOCOL = "smtp"
         WORDS = Smtp.WORDS
+        command_end, reply_end = Smtp.command_end, Smtp.reply_end
+        read_command, read_reply = Smtp.read_command, Smtp.read_reply
 
     silent, reply = Silent(), Smtp().read_reply(b"220 hi\r\n", None, first=True)
     edits = (silent.without_offer, silent.with_offer, silent.masked_offer, silent.flipped)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.protocols.replay import improvise, load
-from unstrip.protocols.ftp import IN_CLEAR, Reply, conclude, features, reply
+from unstrip.framing import conclude
+from unstrip.protocols.ftp import IN_CLEAR, Reply, features, reply
 from unstrip.trouble import ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Outcome, lists
 from unstrip.wire import CLEAR_BUDGET, Receive, Settle, Wire
@@ -152,7 +153,7 @@ def test_a_server_that_closes_inside_leaves_open_what_would_have_been_exposed(an
 def concluded(*heard):
     """What comes of listening once more, where this is what is heard."""
     wire = Wire(secure=True)
-    dialog = conclude(wire)
+    dialog = conclude(wire, b"421")
     assert next(dialog) == Settle()
     for part in heard[:-1]:
         wire.hear(part)

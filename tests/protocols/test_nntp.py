@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.protocols.replay import improvise, load
-from unstrip.protocols.nntp import IN_CLEAR, Response, capabilities, conclude, response
+from unstrip.framing import conclude
+from unstrip.protocols.nntp import IN_CLEAR, Response, capabilities, response
 from unstrip.trouble import ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Outcome
 from unstrip.wire import Receive, Send, Settle, Wire
@@ -139,7 +140,7 @@ def test_a_server_may_say_nothing_else_before_it_is_asked(before, early):
 def concluded(*heard):
     """What comes of listening once more, where this is what is heard."""
     wire = Wire(secure=True)
-    dialog = conclude(wire)
+    dialog = conclude(wire, b"400")
     assert next(dialog) == Settle()
     for part in heard[:-1]:
         wire.hear(part)

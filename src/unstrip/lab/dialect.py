@@ -9,6 +9,7 @@ knows no trick, so that each new one of either works with all there are of the o
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -121,7 +122,7 @@ def cut(receive: Callable[[Wire], Dialog[T]], heard: bytes) -> tuple[T | None, i
     return None, 0
 
 
-class Dialect:
+class Dialect(ABC):
     """How one protocol is spoken on one connection.
 
     Args: naive: words as they are usually spelt only, as real boxes match.
@@ -166,23 +167,23 @@ class Dialect:
         # SSL 3.0 is not believed: so begins a MySQL packet of 790 bytes, by its length
         return heard.startswith(_TLS) and heard[2:3] in _VERSIONS
 
+    @abstractmethod
     def command_end(self, heard: bytes) -> int:
         """Return where the first message of the client's ends, 0 where it is not whole."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reply_end(self, heard: bytes, asked: Command | None) -> int:
         """Return where the first message of the server's ends, 0 where it is not whole."""
-        raise NotImplementedError
 
     # Reading
 
+    @abstractmethod
     def read_command(self, data: bytes) -> Command:
         """Return `data` as a command."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_reply(self, data: bytes, asked: Command | None, *, first: bool) -> Reply:
         """Return `data` as the answer to what was `asked` last, if anything."""
-        raise NotImplementedError
 
     # Editing
 

@@ -8,6 +8,7 @@ carried out nothing else crosses, in either direction.
 from __future__ import annotations
 
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -135,7 +136,7 @@ class Trick:
         yield Relay()
 
 
-class Withholding(Trick):
+class Withholding(Trick, ABC):
     """The request never reaches the server, nor does TLS where the client begins it all the same.
 
     MySQL's clients do: they wait for no go-ahead. A request that the box overlooks reaches it,
@@ -146,9 +147,9 @@ class Withholding(Trick):
         super().__init__(dialect, nth, code)
         self._withheld = False
 
+    @abstractmethod
     def requested(self, command: Command) -> Actions:
         """Yield what becomes of the request."""
-        raise NotImplementedError
 
     def client_says(self, command: Command) -> Actions:
         """Keep the request from the server; what else is said passes."""

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from unstrip.escaping import excerpt, printable
-from unstrip.framing import LINES_LIMIT, exactly, line
+from unstrip.framing import LINES_LIMIT, conclude, line
 from unstrip.trouble import Ended, ProtocolError, Spoofed, TooLong, Unsolicited
 from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
 from unstrip.wire import Dialog, Wire
@@ -132,7 +132,7 @@ def protect_data(wire: Wire) -> Dialog[tuple[str, str, tuple[str, ...]]]:
     if answer.code == 421:  # it closes
         return "", answer.text, ()
     listed = yield from command(wire, "FEAT")
-    yield from conclude(wire)
+    yield from conclude(wire, b"421")
     said = "" if answer.code == 200 else answer.text
     if answer.code == 530:  # log in first: not yet, since RFC 4217 leaves the order free
         return "", said, features(listed)
@@ -164,21 +164,6 @@ def closing_early(wire: Wire) -> Dialog[Reply | None]:
     if early.code != 421:
         raise Unsolicited(f"said before it was asked: {excerpt(early.text.encode())}")
     return early
-
-
-def conclude(wire: Wire) -> Dialog[None]:
-    """Listen once more, as `Wire.conclude`; only a 421 may stand there, and nothing behind it.
-
-    Raises: Unsolicited: something else does.
-    """
-    try:
-        yield from wire.conclude()
-    except Unsolicited:
-        if (yield from exactly(wire, 3)) != b"421":
-            raise
-        yield from line(wire)
-        if wire.waiting:
-            raise
 
 
 def reply(wire: Wire) -> Dialog[Reply]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from unstrip.escaping import excerpt, printable
-from unstrip.framing import dotted, exactly, line
+from unstrip.framing import conclude, dotted, line
 from unstrip.trouble import Ended, ProtocolError, Spoofed, Unsolicited
 from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade, lists
 from unstrip.wire import Dialog, Wire
@@ -59,7 +59,7 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         return Upgrade(outcome, greeting=greeting.text, said=greeting.text)
     listed, offered = yield from capabilities(wire)
     if wire.secure:
-        yield from conclude(wire)
+        yield from conclude(wire, b"400")
         return Upgrade(Outcome.IMPLICIT, greeting=greeting.text, inside=offered)
     advertised = lists(offered, OFFER)
     unlisted = "" if listed.code == 101 else listed.text
@@ -83,7 +83,7 @@ def client(wire: Wire, ask: Asking = Asking()) -> Dialog[Upgrade]:
         return ended(Outcome.BUSY if busy else Outcome.REFUSED, answer.text)
     yield from wire.start_tls()
     _, inside = yield from capabilities(wire)  # RFC 4642, 2.2.2: discard, ask again
-    yield from conclude(wire)
+    yield from conclude(wire, b"400")
     return ended(Outcome.UPGRADED, inside=inside)
 
 
@@ -120,21 +120,6 @@ def closing_early(wire: Wire) -> Dialog[Response | None]:
     if early.code != 400:
         raise Unsolicited(f"said before it was asked: {excerpt(early.text.encode())}")
     return early
-
-
-def conclude(wire: Wire) -> Dialog[None]:
-    """Listen once more, as `Wire.conclude`; only a 400 may stand there, and nothing behind it.
-
-    Raises: Unsolicited: something else does.
-    """
-    try:
-        yield from wire.conclude()
-    except Unsolicited:
-        if (yield from exactly(wire, 3)) != b"400":
-            raise
-        yield from line(wire)
-        if wire.waiting:
-            raise
 
 
 def capabilities(wire: Wire) -> Dialog[tuple[Response, tuple[str, ...]]]:
