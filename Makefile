@@ -50,6 +50,8 @@ fuzz: .venv/.ready ## search long for input that breaks a dialog
 .PHONY: bench
 bench: .venv/.ready ## measure the speed, beside C programs
 	@$(BIN)/python tests/bench/run.py
+	@echo
+	@PYTHONPATH=. $(BIN)/python tests/bench/policies.py
 
 .PHONY: lock
 lock: ## pin the newest dependencies, with hashes (needs pip-compile)

@@ -150,6 +150,7 @@ def _facts(name: str, protocol: Protocol) -> list[tuple[str, ...]]:
         ("request", f"`{protocol.VERB}`"),
         ("ports, upgraded in-band", _ports(protocol.PORTS)),
         ("ports, implicit TLS", _ports(protocol.IMPLICIT_PORTS) or "none"),
+        ("SRV records of a domain", _services(protocol.SERVICES) or "none"),
         ("ALPN", f"`{protocol.ALPN}`" if protocol.ALPN else "none registered, none sent"),
         ("all the client may say in clear", f"`{_pattern(protocol.IN_CLEAR)}`"),
         ("tricks", ", ".join(f"[`{trick}`](tricks.md#{trick})" for trick in suited)),
@@ -158,6 +159,10 @@ def _facts(name: str, protocol: Protocol) -> list[tuple[str, ...]]:
 
 def _ports(ports: dict[str, int]) -> str:
     return ", ".join(f"`{scheme}`: {port}" for scheme, port in ports.items())
+
+
+def _services(services: dict[str, bool]) -> str:
+    return ", ".join(f"`{name}`{' (TLS first)' * first}" for name, first in services.items())
 
 
 def _pattern(pattern: re.Pattern[bytes]) -> str:
@@ -275,6 +280,11 @@ MEANINGS: dict[Code, tuple[str, str]] = {
         "0.95",
     ),
     Code.PIN_MISMATCH: ("the server's key is none of the pinned ones", "0.99"),
+    Code.DANE_MISMATCH: ("the certificate meets none of the server's TLSA records", "0.99"),
+    Code.HOST_REFUSED: (
+        "a policy does not name this host, or DANE could not be looked up: it is not to be used",
+        "0.99",
+    ),
     Code.CERTIFICATE_INVALID: ("the certificate does not prove the name asked for", "0.99"),
     Code.RATE_LIMITED: ("the server asks to come back later; this says nothing of TLS", "0.90"),
     Code.SERVICE_REFUSED: ("the greeting was a refusal", "0.90"),
@@ -288,6 +298,14 @@ MEANINGS: dict[Code, tuple[str, str]] = {
     Code.INCONCLUSIVE: ("no rule has anything to say", "1.00"),
     Code.TLS_OK_UNAUTHENTICATED: ("TLS stands, and whoever answers could be anyone", "1.00"),
     Code.TLS_OK_AUTHENTICATED: ("TLS stands, and the server proved who it is", "1.00"),
+    Code.ROUTE_UNPROVEN: (
+        "only an unsigned answer of DNS says that this is the right host, whatever it proves",
+        "0.99",
+    ),
+    Code.TESTING_WOULD_FAIL: (
+        "a policy that is only tested would not let this pass, were it enforced",
+        "0.99",
+    ),
     Code.DEVICE_IN_PATH: ("something overwrites words of the server's, not the offer", "0.95"),
     Code.LINE_INSERTED: (
         "an answer is not in the server's own style, or is a known tool's sentence",

@@ -101,3 +101,14 @@ def test_one_context_serves_many_connections_at_once(pki):
     for number, (client, server) in enumerate(pairs):
         server.hear(client.seal(b"%d" % number))
     assert [server.open() for _, server in pairs] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_a_peer_who_closed_tls_is_told_from_one_who_was_cut_off(pki):
+    for ending, notified in ((lambda server: server.close(), True), (lambda _: b"", False)):
+        client, server = shaken(pki.client_end(), pki.server_end())
+        client.hear(server.seal(b"bye"))
+        assert not client.notified
+        client.hear(ending(server))
+        assert client.open() == b"bye"
+        assert client.closed
+        assert client.notified is notified

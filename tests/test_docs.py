@@ -28,14 +28,18 @@ from platformdirs.unix import Unix
 import unstrip
 from unstrip.faces.cli import cli
 from unstrip.faces.cli.advice import ADVICE
-from unstrip.faces.cli.record import ComparisonRecord, Record
+from unstrip.faces.cli.explanation import Explanation
+from unstrip.faces.cli.policies import PolicyRecord
+from unstrip.faces.cli.publication import PublicationRecord
+from unstrip.faces.cli.record import ComparisonRecord, DomainRecord, Record
 from unstrip.faces.cli.speech import Exit
+from unstrip.io.configuration import Configuration, ResolverSettings, parse
 from unstrip.io.store import Remembered
 from unstrip.lab.authority import Authority
 from unstrip.lab.crossings import Crossing
 from unstrip.lab.servers import serve
 from unstrip.lab.tricks import TRICKS
-from unstrip.policy import local
+from unstrip.policy import dane, local, mta_sts
 from unstrip.protocols import REGISTRY, SCHEMES
 from unstrip.verdict import Code
 
@@ -142,6 +146,7 @@ def test_every_protocol_is_documented(name):
     text, protocol = section(page("reference/protocols.md"), name), REGISTRY[name]
     ports = {**protocol.PORTS, **protocol.IMPLICIT_PORTS}
     words = [protocol.OFFER, protocol.VERB, protocol.ALPN or "none", *ports, *ports.values()]
+    words += protocol.SERVICES
     assert [word for word in words if str(word) not in text] == []
 
 
@@ -216,6 +221,46 @@ def test_every_key_of_the_policy_file_is_documented_and_no_other():
     assert [word for word in get_args(level) if f"`{word}`" not in text] == []
 
 
+def keys(kind: type, prefix: str = "") -> Iterator[str]:
+    """Every key of the configuration as TOML has it, "resolver.servers"."""
+    for field in msgspec.structs.fields(kind):
+        tables = [t for t in (field.type, *get_args(field.type)) if is_table(t)]
+        for table in tables:
+            yield from keys(table, f"{prefix}{field.encode_name}.")
+        if not tables:
+            yield f"{prefix}{field.encode_name}"
+
+
+def is_table(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def test_every_key_of_the_configuration_is_documented_and_no_other():
+    text = section(page("reference/configuration.md"), "The configuration file")
+    assert rows(text) - {"key", "---"} == set(keys(Configuration))
+    for backend in get_args(get_type_hints(ResolverSettings)["backend"]):
+        assert f"`{backend}`: " in text
+
+
+def test_what_is_set_where_a_key_is_left_out_is_documented():
+    text = section(page("reference/configuration.md"), "The configuration file")
+    left_out = dict(
+        re.findall(r"^\| `resolver\.([^`]+)` \|.*\| `?([^`|]+)`? \|$", text, re.MULTILINE)
+    )
+    for field in msgspec.structs.fields(ResolverSettings):
+        if isinstance(field.default, str | float):
+            shown = str(field.default).lower().removesuffix(".0")
+            assert left_out[field.encode_name] == shown
+
+
+@pytest.mark.parametrize("text", fences(DOCS / "reference/configuration.md", "toml"))
+def test_the_example_of_a_configuration_is_one(text):
+    found = parse(text, Path("/etc/unstrip"))
+    assert found.resolver.trusted == ("192.0.2.53",)
+    assert found.list is not None
+    assert str(found.list.key) == "/etc/unstrip/operator.asc"
+
+
 @pytest.mark.parametrize("table", fences(DOCS / "reference/policy-file.md", "toml"))
 def test_the_example_of_a_policy_file_does_what_the_page_says(table):
     parsed = local.parse(table)
@@ -245,7 +290,8 @@ def test_the_paths_that_are_documented_are_those_of_the_platforms(monkeypatch):
     for kind in (Unix, MacOS):
         here = kind("unstrip", None)
         for path in (
-            f"{here.user_state_dir}/history.sqlite3",
+            f"{here.user_state_dir}/store.sqlite3",
+            f"{here.user_config_dir}/config.toml",
             f"{here.user_config_dir}/policy.toml",
         ):
             assert path.replace(str(Path.home()), "~") in text
@@ -267,7 +313,13 @@ def kinds(*roots: Any) -> Iterator[type]:
             waiting.extend(get_type_hints(kind).values())
 
 
-JSON = {kind.__name__: kind for kind in kinds(Record, ComparisonRecord, Remembered, Crossing)}
+# two that have the name of another kind
+TITLES = {dane.Standing: "DaneStanding", mta_sts.Trouble: "StsTrouble"}
+PRINTED = (
+    *(Record, DomainRecord, ComparisonRecord, Remembered, Crossing),
+    *(PublicationRecord, Explanation, PolicyRecord),
+)
+JSON = {TITLES.get(kind, kind.__name__): kind for kind in kinds(*PRINTED)}
 VALUES = {name: kind for name, kind in JSON.items() if issubclass(kind, enum.Enum)}
 
 
@@ -491,7 +543,7 @@ def test_an_example_of_a_link_tells_a_server_that_nobody_vouches_for(house, tmp_
 
 def test_the_json_of_a_check_has_the_fields_that_are_documented(house, tmp_path):
     target = f"smtp://localhost:{house['smtp']}"
-    command = [sys.executable, "-m", "unstrip", "check", target, "--no-history", "--json"]
+    command = [sys.executable, "-m", "unstrip", "check", target, "--no-store", "--json"]
     done = subprocess.run(
         [*command, "--ca-file", house["ca"]],
         cwd=tmp_path,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstrip.hostname import BadHostName, host_name
+from unstrip.hostname import BadHostName, host_name, is_address
 
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 
@@ -68,3 +68,23 @@ def test_anything_at_all_is_a_name_or_said_to_be_none(written):
         return
     assert name.isascii()
     assert host_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["192.0.2.1", "127.0.0.1", "::", "::1", "2001:DB8::1", "fe80::1%eth0", "::ffff:192.0.2.1"],
+)
+def test_an_address_is_told_from_a_name(text):
+    assert is_address(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "localhost", "mx.example.org", "1.example", "256.0.0.1", "192.0.2", "192.0.2.1."),
+        *("192.0.2.1/32", "192.0.2.01", "[::1]", ":", "1::2::3", "fe80::1%", "2130706433"),
+        *(" ::1", "::1\0", "\udc80", "\u0661.\u0661.\u0661.\u0661"),
+    ],
+)
+def test_what_only_looks_like_an_address_is_none(text):
+    assert not is_address(text)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         connect,
         connect_blocking,
     )
-    from unstrip.io.store import History
+    from unstrip.io.store import Store, open_store
     from unstrip.policy import Decision, Level, Policy, decide
     from unstrip.protocols import REGISTRY
     from unstrip.target import BadTarget
@@ -49,7 +49,6 @@ _HOMES = {
     "Failure": "evidence",
     "Finding": "verdict",
     "Handshake": "handshake",
-    "History": "io.store",
     "Level": "policy",
     "Link": "io.link",
     "Outcome": "upgrade",
@@ -59,6 +58,7 @@ _HOMES = {
     "Requirement": "io.link",
     "Send": "wire",
     "Settle": "wire",
+    "Store": "io.store",
     "Trouble": "trouble",
     "Tunnel": "tunnel",
     "Unprotected": "io.link",
@@ -70,6 +70,7 @@ _HOMES = {
     "decide": "policy",
     "from_json": "evidence",
     "judge": "verdict",
+    "open_store": "io.store",
     "to_json": "evidence",
 }
 
@@ -86,7 +87,6 @@ __all__ = [
     "Failure",
     "Finding",
     "Handshake",
-    "History",
     "Level",
     "Link",
     "Outcome",
@@ -96,6 +96,7 @@ __all__ = [
     "Requirement",
     "Send",
     "Settle",
+    "Store",
     "Trouble",
     "Tunnel",
     "Unprotected",
@@ -107,6 +108,7 @@ __all__ = [
     "decide",
     "from_json",
     "judge",
+    "open_store",
     "to_json",
 ]
 

@@ -14,6 +14,7 @@ from typing import Any
 from OpenSSL import SSL, crypto
 
 from unstrip.handshake import GROUPS, Handshake, has_forward_secrecy
+from unstrip.hostname import is_address
 from unstrip.tunnel import HandshakeFailed, Tunnel, words_for
 
 _READ = 16384  # bytes taken out of the engine at a time: a record's worth
@@ -75,7 +76,7 @@ class BundledTunnel(Tunnel):
         self._connection = SSL.Connection(context, None)
         self._faults: list[int] = []
         self._connection.set_app_data(self._faults)
-        if not _is_address(server_name):
+        if not is_address(server_name):
             self._connection.set_tlsext_host_name(server_name.rstrip(".").encode())
         if alpn is not None:
             self._connection.set_alpn_protos([alpn.encode()])
@@ -163,6 +164,11 @@ class BundledTunnel(Tunnel):
         """What OpenSSL found wrong with the path to a root, as X509_V_ERR numbers."""
         return tuple(dict.fromkeys(self._faults))
 
+    @property
+    def notified(self) -> bool:
+        """The peer closed TLS itself, so what it said was not cut short (RFC 8446, 6.1)."""
+        return bool(self._connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN)
+
     def _failed(self, error: SSL.Error) -> HandshakeFailed:
         reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
         said = reasons[0][2] if reasons else "connection closed"
@@ -178,7 +184,3 @@ def _note_fault(
         faults: list[int] = connection.get_app_data()
         faults.append(fault)
     return True
-
-
-def _is_address(name: str) -> bool:
-    return ":" in name or name.replace(".", "").isdigit()

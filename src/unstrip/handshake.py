@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from unstrip.certificates import WebPki
+from unstrip.tlsa import Match
 
 _SERVER_HELLO, _SERVER_KEY_EXCHANGE = 2, 12  # RFC 8446, 4; RFC 5246, 7.4
 _ALPN, _KEY_SHARE = 16, 51  # RFC 8446, 4.2
@@ -51,6 +52,7 @@ class Handshake:
         server_name: the name we sent as SNI or verified against.
         chain: the certificates the server sent, as DER, leaf first.
         webpki: what the WebPKI says of them, also when nobody asked for it.
+        dane: how they compare with the server's TLSA records, None where there are none.
     """
 
     version: str
@@ -61,6 +63,7 @@ class Handshake:
     server_name: str | None
     chain: tuple[bytes, ...]
     webpki: WebPki | None = None
+    dane: Match | None = None
 
 
 def has_forward_secrecy(version: str, cipher: str) -> bool:

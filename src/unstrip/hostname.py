@@ -31,6 +31,15 @@ def host_name(host: str) -> str:
     return name
 
 
+def is_address(text: str) -> bool:
+    """Tell whether it is an address, of IPv4 or IPv6, and so no name to be asked for."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _a_labels(name: str) -> str:
     if name.isascii():
         return name

@@ -65,6 +65,18 @@ class Tlsa:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsaSet:
+    """What a server has to show (RFC 7672, 3).
+
+    Attributes: records: usable ones, of which it meets one; names: reference identifiers for the
+        usages that check names, the base domain first, which is the SNI to send.
+    """
+
+    records: tuple[Tlsa, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """How a chain compares with the records.
 

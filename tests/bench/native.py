@@ -18,8 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import trustme
+
+T = TypeVar("T")
 
 HERE = Path(__file__).resolve().parent
 HOST = "127.0.0.1"
@@ -212,12 +215,17 @@ def run_c_client(
 
 def run_client(command: Sequence[str]) -> Result:
     """Run a client on the clients' core and read the line of JSON it ends with."""
+    return told(Result, command)
+
+
+def told(kind: type[T], command: Sequence[str]) -> T:
+    """Run a program on the clients' core; gives what the line of JSON says that it ends with."""
     with on_core(CLIENT_CORE):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     with process:
         said = _communicate(process)
     try:
-        return Result(**json.loads(said.strip().rpartition("\n")[2]))
+        return kind(**json.loads(said.strip().rpartition("\n")[2]))
     except (ValueError, TypeError):
         raise NoFigure(f"exit {process.returncode}, no line of JSON at the end") from None
 

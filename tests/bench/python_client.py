@@ -101,7 +101,8 @@ async def race(talk: Dialogue, dialogs: int, concurrency: int) -> int:
         nonlocal failed
         for _ in waiting:
             try:
-                failed += not await talk()
+                good = await talk()  # not inside the sum: others count meanwhile
+                failed += not good
             except Exception as error:  # noqa: BLE001  # whatever it was, it counts as failed
                 print(f"{type(error).__name__}: {error}", file=sys.stderr)
                 failed += 1

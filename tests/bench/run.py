@@ -22,6 +22,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
+from figures import BELOW, MET, OVER, Figure, figure_table, positive, progress, table
 from native import (
     HERE,
     HOST,
@@ -49,7 +50,6 @@ CHECK_TARGETS = 1000
 CHECK_LIMIT = 150.0  # megabytes
 SETTLING = 2.0  # seconds the server may need to count a client's last dialogs
 
-MET, BELOW, OVER = "ok", "below target", "over limit"
 MODES = ("bare", "evidence")
 PYTHON_CLIENT = HERE / "python_client.py"
 UNSTRIP = Path(sys.executable).with_name("unstrip")
@@ -93,22 +93,6 @@ class Standing:
     lowest: float
     highest: float
     verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure with a limit of its own, or with none."""
-
-    name: str
-    value: float
-    limit: float | None = None
-
-    @property
-    def verdict(self) -> str:
-        """Whether the limit is kept."""
-        if self.limit is None:
-            return ""
-        return MET if self.value <= self.limit else OVER
 
 
 @dataclass(slots=True)
@@ -162,7 +146,7 @@ def race(clients: Sequence[Client], bench: Bench, rounds: int, report: Report) -
     running = list(clients)
     for number in range(1, rounds + 1):
         for client in list(running):
-            _progress(f"round {number} of {rounds}: {client.name}")
+            progress(f"round {number} of {rounds}: {client.name}")
             try:
                 result = witnessed(client, bench.port)
             except NoFigure as error:
@@ -171,7 +155,7 @@ def race(clients: Sequence[Client], bench: Bench, rounds: int, report: Report) -
                 running.remove(client)
             else:
                 report.rounds.setdefault(client.name, []).append(result)
-    _progress("")
+    progress("")
 
 
 def witnessed(client: Client, port: int) -> Result:
@@ -247,7 +231,7 @@ def check_figure(bench: Bench, directory: Path) -> Figure:
     targets.write_text(f"smtp://{NAME}:{bench.port}\n" * CHECK_TARGETS)
     command = [str(UNSTRIP), "check", f"@{targets}", "--ca-file", str(bench.certificates.root)]
     before = tally(bench.port)
-    usage = measure(bench.tools, [*command, "--no-history", "--json"])
+    usage = measure(bench.tools, [*command, "--no-store", "--json"])
     seen = tally(bench.port).since(before).handshakes
     if seen < CHECK_TARGETS:
         raise NoFigure(
@@ -261,17 +245,17 @@ def command_line_figures(bench: Bench, directory: Path, report: Report) -> None:
     if not UNSTRIP.exists():
         report.missing.append("unstrip --help, unstrip check: not installed beside this python")
         return
-    _progress("unstrip --help")
+    progress("unstrip --help")
     try:
         report.figures += help_figures(bench.tools)
     except NoFigure as error:
         report.broken.append(f"unstrip --help: {error}")
-    _progress("unstrip check")
+    progress("unstrip check")
     try:
         report.figures.append(check_figure(bench, directory))
     except NoFigure as error:
         report.broken.append(f"unstrip check: {error}")
-    _progress("")
+    progress("")
 
 
 # ---- saying it ----
@@ -326,34 +310,13 @@ def _race_row(row: Standing) -> tuple[str, ...]:
     return (*measured, spread, f"{TARGETS[row.name]:.2f}", row.verdict)
 
 
-def figure_table(rows: Sequence[Figure]) -> str:
-    """The other figures as text."""
-    body = [
-        (row.name, f"{row.value:.1f}", "" if row.limit is None else f"{row.limit:.0f}", row.verdict)
-        for row in rows
-    ]
-    return table([("command", "median", "limit", ""), *body])
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns side by side: the first and last to the left, the figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_table_row(row, widths) for row in rows)
-
-
-def _table_row(row: Sequence[str], widths: Sequence[int]) -> str:
-    name, *figures, remark = row
-    middle = (text.rjust(width) for text, width in zip(figures, widths[1:-1], strict=True))
-    return "  ".join((name.ljust(widths[0]), *middle, remark)).rstrip()
-
-
 def show(report: Report, load: Load) -> None:
     """Print the report."""
     parts = [method(load)] if report.rounds else []
     if report.standings:
         parts.append(race_table(report.standings))
     if report.figures:
-        parts.append(figure_table(report.figures))
+        parts.append(figure_table(report.figures, "command"))
     remarks = library_remarks(report.rounds)
     remarks += [f"left out: {words}" for words in report.missing]
     remarks += [f"no figure: {words}" for words in report.broken]
@@ -370,32 +333,19 @@ def as_json(report: Report, load: Load) -> str:
     )
 
 
-def _progress(words: str) -> None:
-    """Keep whoever watches a terminal company."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{words}", end="", file=sys.stderr, flush=True)
-
-
 # ---- the command ----
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=_positive, default=5)
-    parser.add_argument("--dialogs", type=_positive, default=3000, help="of each client, a round")
-    parser.add_argument("--concurrency", type=_positive, default=50, help="dialogs at once")
+    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--dialogs", type=positive, default=3000, help="of each client, a round")
+    parser.add_argument("--concurrency", type=positive, default=50, help="dialogs at once")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round here as well")
     parser.add_argument("--build", type=Path, metavar="DIR", help="keep the built programs here")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a target is not met")
     return parser.parse_args(argv)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 def run(load: Load, build: Path | None) -> Report:

@@ -134,7 +134,7 @@ both_links = pytest.mark.parametrize(
 def check(goal: Goal) -> Ran:
     """Run `unstrip check`."""
     trust = ("--ca-file", goal.ca, "--connect-to", LOCALHOST, "--helo", goal.row.helo)
-    return run("check", goal.url, *trust, "--timeout", goal.patience, "--no-history", "--json")
+    return run("check", goal.url, *trust, "--timeout", goal.patience, "--no-store", "--json")
 
 
 # -- past a trick ----------------------------------------------------------------------

@@ -27,7 +27,7 @@ PACKAGES+=(slapd postgresql mariadb-server xrdp tigervnc-standalone-server cups-
 # names: the servers, and the library that validates in our own process
 PACKAGES+=(nsd unbound libunbound8)
 # clients
-PACKAGES+=(curl ldap-utils postgresql-client mariadb-client freetds-bin python3)
+PACKAGES+=(curl gpg gpg-agent ldap-utils postgresql-client mariadb-client freetds-bin python3)
 PACKAGES+=(fetchmail sieve-connect lftp cups-ipp-utils freerdp2-x11 tigervnc-viewer nut-client)
 EXIM_PACKAGE=exim4-daemon-heavy
 EXIM_USER=Debian-exim

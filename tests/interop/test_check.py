@@ -353,7 +353,7 @@ def test_a_certificate_that_proves_nothing_falls_short(
     verdict = judge(VERIFY, evidence)
     assert verdict.code is Code.TLS_OK_UNAUTHENTICATED
     assert verdict.exposure == Exposure(Reach.SAFE, Reach.READS, Reach.SAFE)
-    ran = check(server, door.port, stranger, "--no-history", "--json")
+    ran = check(server, door.port, stranger, "--no-store", "--json")
     assert ran.code == 1
     assert Code.CERTIFICATE_INVALID in {one.code for one in ran.record.verdict.findings}
 

@@ -22,7 +22,10 @@ from tests.interop.servers import (
     unbound,
     unsigned,
 )
+from unstrip.io.configuration import Configuration, ResolverSettings
 from unstrip.io.resolver import BlockingResolver, Resolver
+from unstrip.io.resolver.configured import distrust
+from unstrip.io.resolver.configured import resolver as configured
 from unstrip.io.resolver.servers import Server
 from unstrip.io.resolver.stub import Stub
 from unstrip.io.resolver.trust import SelfTest
@@ -52,6 +55,9 @@ nowhere 60 IN CNAME no.signed.example.
 round 60 IN CNAME about
 about 60 IN CNAME round
 _25._tcp.mail 60 IN TLSA 3 1 1 {DIGEST}
+_26._tcp.mail 60 IN TLSA 3 1 1 {DIGEST}
+_26._tcp.mail 60 IN TLSA \\# 5 030101abcd
+_27._tcp.mail 60 IN TLSA \\# 4 030102ff
 _mta-sts 60 IN TXT "v=STSv1; " "id=20260101T000000;"
 _xmpp-client._tcp 60 IN SRV 5 0 15222 mail
 """
@@ -146,6 +152,19 @@ def test_what_is_signed_is_secure_and_what_is_not_is_insecure(ask, zone, name, k
     assert found.records == records
     assert found.security is (SECURE if zone == "signed.example" else INSECURE)
     assert 0 < found.ttl <= 60
+
+
+@pytest.mark.parametrize("zone", ["signed.example", "unsigned.example"])
+def test_a_tlsa_record_that_makes_no_sense_is_there_and_does_not_spoil_the_others(ask, zone):
+    found = ask(f"_26._tcp.mail.{zone}", Kind.TLSA)
+    assert set(found.records) == {
+        Tlsa(3, 1, 1, bytes.fromhex(DIGEST)),
+        Tlsa(3, 1, 1, b"\xab\xcd"),
+    }
+    alone = ask(f"_27._tcp.mail.{zone}", Kind.TLSA)
+    assert alone.records == (Tlsa(3, 1, 2, b"\xff"),)
+    expected = SECURE if zone == "signed.example" else INSECURE
+    assert (found.security, alone.security) == (expected, expected)
 
 
 def test_mx_and_srv_records_name_their_hosts(ask):
@@ -325,3 +344,33 @@ def test_closing_libunbound_ends_who_still_waits(directory, zones, authority):
 def test_blocking_callers_are_answered_as_well(resolver):
     with BlockingResolver(lambda: Resolver(Stub([at(resolver)], TEST))) as blocking:
         assert blocking.ask(Dns("mail.signed.example", Kind.A)).security is SECURE
+
+
+def settings(kind: str, server: DnsServer, directory: Path, zones: Zones) -> ResolverSettings:
+    """What an operator would write to have that server asked."""
+    servers = (f"{server.host}@{server.dns}",)
+    if kind == "unbound":
+        names = {"validates": "mail.signed.example", "fails": "mail.bogus.example"}
+        return ResolverSettings(servers=servers, mix_case=True, **names)
+    anchors = directory / "configured.ds"
+    anchors.write_text(zones.anchor)
+    return ResolverSettings(
+        servers=servers, backend="libunbound", trust_anchor=anchors, mix_case=True
+    )
+
+
+@pytest.mark.parametrize("kind", ["unbound", "libunbound"])
+def test_a_configuration_comes_to_a_resolver_that_tells_what_is_signed(
+    request, kind, directory, zones, authority
+):
+    with in_process(directory, zones, authority):
+        pass  # or say that libunbound is not there
+    server = request.getfixturevalue("resolver")
+    configuration = Configuration(resolver=settings(kind, server, directory, zones))
+
+    async def ask(name: str) -> DnsAnswer:
+        return await configured(configuration).ask(Dns(name, Kind.A))
+
+    assert distrust(configuration) == ""
+    found = [asyncio.run(ask(f"mail.{zone}.example")) for zone in ("signed", "unsigned", "bogus")]
+    assert [answer.security for answer in found] == [SECURE, INSECURE, Security.BOGUS]

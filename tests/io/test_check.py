@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import Any
@@ -16,12 +17,13 @@ from tests.conftest import SERVER, Pki
 from tests.faces.servers import refuses, smtp
 from tests.io.hostile import Peer, Server, honest, serving
 from tests.verdict.scenes import steadily, stripped, upgraded
+from unstrip.derivation import derive_one
 from unstrip.evidence import Endpoint, Evidence
 from unstrip.io import check as checks
-from unstrip.io.check import Checked, Plan, check, decision_for
+from unstrip.io.check import Checked, Plan, check
 from unstrip.io.session import Terms
-from unstrip.io.store import History, StoreError
-from unstrip.policy import Level, Policy, local
+from unstrip.io.store import Store, StoreError, open_store
+from unstrip.policy import Decision, Level, Policy, local
 from unstrip.upgrade import Asking, Manner, Outcome
 from unstrip.verdict import Code, Standing
 
@@ -29,9 +31,9 @@ MAY, VERIFY = Policy("default", Level.MAY), Policy("default", Level.AUTHENTICATE
 
 
 @pytest.fixture
-def past(tmp_path) -> Iterator[History]:
-    with closing(History(tmp_path / "history.sqlite3")) as history:
-        yield history
+def past(tmp_path) -> Iterator[Store]:
+    with closing(open_store(tmp_path / "store.sqlite3")) as store:
+        yield store
 
 
 def plan_for(pki: Pki, requirement: Policy = VERIFY, **others: Any) -> Plan:
@@ -59,26 +61,34 @@ def masks_canaries(request: bytes) -> bytes:
 # -- what is insisted on ---------------------------------------------------------------
 
 ENDPOINT = Endpoint(SERVER, 25, "smtp")
+
+
+def decision_for(endpoint: Endpoint, plan: Plan, earlier: tuple[Evidence, ...] = ()) -> Decision:
+    now = datetime.now(UTC)
+    beliefs = replace(plan.beliefs, visits=lambda _: earlier)
+    return derive_one(endpoint, None, beliefs, now).required(plan.requirement, now)
+
+
 TABLE = local.parse('[[rule]]\nhost = "*.example.org"\nrequire = "encrypt"\nport = 25\n')
 
 
 def test_without_table_and_history_the_requirement_decides(pki):
-    assert decision_for(ENDPOINT, plan_for(pki, MAY), ()).level is Level.MAY
+    assert decision_for(ENDPOINT, plan_for(pki, MAY)).level is Level.MAY
 
 
 def test_a_rule_of_the_table_raises_the_requirement(pki):
-    decision = decision_for(ENDPOINT, plan_for(pki, MAY, table=TABLE), ())
+    decision = decision_for(ENDPOINT, plan_for(pki, MAY, table=TABLE))
     assert decision.level is Level.ENCRYPT
     assert decision.why() == "local"
 
 
 def test_a_rule_for_another_port_does_not(pki):
     endpoint = replace(ENDPOINT, port=587)
-    assert decision_for(endpoint, plan_for(pki, MAY, table=TABLE), ()).level is Level.MAY
+    assert decision_for(endpoint, plan_for(pki, MAY, table=TABLE)).level is Level.MAY
 
 
 def test_a_rule_of_the_table_does_not_lower_the_requirement(pki):
-    decision = decision_for(ENDPOINT, plan_for(pki, VERIFY, table=TABLE), ())
+    decision = decision_for(ENDPOINT, plan_for(pki, VERIFY, table=TABLE))
     assert decision.level is Level.AUTHENTICATED
 
 
@@ -251,12 +261,12 @@ def test_what_it_saw_of_others_does_not(what, pki):
 
 def test_the_attempt_is_kept_and_its_probes_are_not(pki, past):
     with serving(partial(smtp, pki=pki, grant=refuses)) as server:
-        came = checked(server, plan_for(pki, probe=True, history=past))
+        came = checked(server, plan_for(pki, probe=True, store=past))
     assert past.visits(came.endpoint) == (came.evidence,)
 
 
 def test_an_honest_visit_makes_a_later_stripped_one_tampering(pki, past):
-    plan = plan_for(pki, MAY, history=past)
+    plan = plan_for(pki, MAY, store=past)
     with serving(partial(honest, pki, "smtp")) as server:
         assert checked(server, plan).verdict.standing is Standing.MEETS
         server.script = partial(smtp, pki=pki, offer=False, grant=refuses)
@@ -269,7 +279,7 @@ def test_an_honest_visit_makes_a_later_stripped_one_tampering(pki, past):
 
 def test_a_visit_does_not_count_against_itself(pki, past):
     with serving(partial(smtp, pki=pki, offer=False, grant=refuses)) as server:
-        plan = plan_for(pki, history=past)
+        plan = plan_for(pki, store=past)
         codes = [checked(server, plan).verdict.code for _ in range(4)]
     assert codes == [Code.OFFER_ABSENT_UNEXPLAINED] * 4
 
@@ -277,15 +287,15 @@ def test_a_visit_does_not_count_against_itself(pki, past):
 def test_what_was_not_reached_is_not_kept(pki, past):
     with serving(partial(smtp, pki=pki)) as server:
         endpoint = Endpoint(SERVER, server.port, "smtp")
-    asyncio.run(check(endpoint, plan_for(pki, history=past)))
+    asyncio.run(check(endpoint, plan_for(pki, store=past)))
     assert past.remembered() == ()
 
 
-def test_a_history_that_cannot_be_used_ends_the_check(pki, past):
+def test_a_store_that_cannot_be_used_ends_the_check(pki, past):
     past.close()
     with serving(partial(honest, pki, "smtp")) as server:
         with pytest.raises(StoreError):
-            checked(server, plan_for(pki, history=past))
+            checked(server, plan_for(pki, store=past))
         assert server.peers == []  # nothing was said before
 
 

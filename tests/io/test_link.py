@@ -32,7 +32,7 @@ from unstrip.io.link import (
     connect,
     connect_blocking,
 )
-from unstrip.io.store import History
+from unstrip.io.store import Store, open_store
 from unstrip.policy import Level
 from unstrip.protocols import REGISTRY
 from unstrip.target import BadTarget
@@ -588,9 +588,9 @@ def test_who_asks_for_nothing_is_still_not_led_into_injected_plaintext(opened, p
 
 
 @pytest.fixture
-def past(tmp_path) -> Iterator[History]:
-    with closing(History(tmp_path / "history.sqlite3")) as history:
-        yield history
+def past(tmp_path) -> Iterator[Store]:
+    with closing(open_store(tmp_path / "store.sqlite3")) as store:
+        yield store
 
 
 @every_colour

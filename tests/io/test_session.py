@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import re
 import socket
+import ssl
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+import trustme
 
 from tests.conftest import SERVER
-from tests.io.hostile import each_driver, honest, serving, visit
+from tests.io.hostile import PATIENCE, each_driver, honest, serving, visit
 from unstrip.certificates import Fault
+from unstrip.conversation import Conversation
 from unstrip.evidence import Endpoint
+from unstrip.io import blocking
 from unstrip.io.addresses import Unresolved
-from unstrip.io.clock import DeadlinePassed
+from unstrip.io.clock import Clock, DeadlinePassed
 from unstrip.io.session import Session, Terms, Unmet, failure
+from unstrip.io.trust import anchors
+from unstrip.policy import Decision, Level
 from unstrip.protocols import REGISTRY
+from unstrip.tlsa import Match, Tlsa, TlsaSet, public_key
 from unstrip.transcript import Layer, Side, said
 from unstrip.trouble import Ended, Injected, ProtocolError, Spoofed, TooLong, Trouble, Unsolicited
-from unstrip.tunnel import HandshakeFailed
+from unstrip.tunnel import HandshakeFailed, Tunnel
 from unstrip.upgrade import Asking, Manner, Outcome
+from unstrip.verdict import authenticated, good_enough
 from unstrip.wire import Receive, Send
 
+DAY = timedelta(days=1)
 NOWHERE = Endpoint(SERVER, 25, "smtp")
 
 
@@ -244,3 +255,138 @@ def test_where_nothing_but_alpn_tells_what_is_spoken_it_has_to_agree(pki, attend
         if not agreed:
             assert evidence.failure.reason == "NO_APPLICATION_PROTOCOL"
             assert said(evidence.transcript, Side.CLIENT, Layer.SECURE) == b""
+
+
+# TLSA records
+
+BASE = "base.example.net"  # the TLSA base domain: an alias led there
+YESTERDAY = {"not_before": datetime.now(UTC) - 9 * DAY, "not_after": datetime.now(UTC) - DAY}
+
+
+def certified(pki, *names, **validity):
+    """A server's context, and the certificate in it."""
+    leaf = pki.ca.issue_cert(*names, **validity)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf.configure_cert(context)
+    return context, ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode())
+
+
+def keyed(der):
+    """The record that names this certificate's key: 3 1 1."""
+    return Tlsa(3, 1, 1, hashlib.sha256(public_key(der)).digest())
+
+
+def anchored(pki):
+    """The record that has the authority's certificate in it: 2 0 0."""
+    return Tlsa(2, 0, 0, ssl.PEM_cert_to_DER_cert(pki.ca.cert_pem.bytes().decode()))
+
+
+def upgrading(context):
+    """A script: our own server, with this certificate."""
+
+    def script(peer):
+        tunnel = partial(Tunnel, context, None, server_side=True)
+        talk = Conversation(REGISTRY["smtp"].server, tunnel, side=Side.SERVER)
+        blocking.converse(talk, peer.sock, Clock(PATIENCE))
+
+    return script
+
+
+def held_against(pki, attend, context, *records, names=(BASE,), roots=None):
+    """What comes of a visit to a server that has these records, and whether it is good enough."""
+    tlsa = TlsaSet(records, names)
+    decision = Decision(Level.AUTHENTICATED, tlsa=tlsa)
+
+    def accept(handshake):
+        if not good_enough(decision, handshake):
+            raise Unmet("not good enough")
+
+    with serving(upgrading(context)) as server:
+        terms = {"tlsa": tlsa, "accept": accept, "roots": roots or pki.roots}
+        evidence = visit(attend, server, **terms)
+    return evidence, authenticated(decision, evidence.handshake)
+
+
+@each_driver
+def test_where_there_are_records_their_base_domain_is_the_name_to_ask_for(pki, attend):
+    context, der = certified(pki, SERVER)
+    asked = []
+    context.sni_callback = lambda _tls, name, _context: asked.append(name)
+    evidence, proven = held_against(pki, attend, context, keyed(der), names=(BASE, SERVER))
+    assert asked == [BASE]  # RFC 7672, 8.1
+    assert (proven, evidence.secured) == (True, True)
+    assert evidence.handshake.webpki.name == SERVER  # what the WebPKI is asked stays the same
+    assert evidence.handshake.dane == Match(keyed(der))
+
+
+@each_driver
+def test_without_records_the_host_is_the_name_to_ask_for_and_nothing_is_compared(pki, attend):
+    context, _ = certified(pki, SERVER)
+    asked = []
+    context.sni_callback = lambda _tls, name, _context: asked.append(name)
+    with serving(upgrading(context)) as server:
+        evidence = visit(attend, server, roots=pki.roots)
+    assert asked == [SERVER]
+    assert evidence.handshake.dane is None
+
+
+@each_driver
+@pytest.mark.parametrize(
+    ("names", "validity"),
+    [((SERVER,), YESTERDAY), (("elsewhere.example",), {}), (("elsewhere.example",), YESTERDAY)],
+    ids=["expired", "wrong name", "both"],
+)
+def test_a_key_that_the_records_name_needs_neither_date_nor_name(pki, attend, names, validity):
+    context, der = certified(pki, *names, **validity)
+    evidence, proven = held_against(pki, attend, context, keyed(der))
+    assert not evidence.handshake.webpki.valid
+    assert (proven, evidence.secured) == (True, True)  # P-10
+
+
+@each_driver
+def test_a_key_that_they_do_not_name_hears_no_word_inside_though_the_web_trusts_it(pki, attend):
+    context, _ = certified(pki, SERVER)
+    _, other = certified(pki, SERVER)
+    evidence, proven = held_against(pki, attend, context, keyed(other))
+    assert evidence.handshake.webpki.valid
+    assert evidence.handshake.dane.words == "none of 1 usable TLSA records is met"
+    assert (proven, evidence.failure.trouble) == (False, Trouble.UNMET)
+    assert not said(evidence.transcript, Side.CLIENT, Layer.SECURE)
+
+
+@pytest.fixture
+def strangers(tmp_path):
+    """The roots of somebody who does not know our authority."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return anchors(tmp_path / "ca.pem")
+
+
+@each_driver
+@pytest.mark.parametrize(
+    ("name", "validity", "fault"),
+    [
+        (BASE, {}, ()),
+        (SERVER, {}, ()),
+        ("elsewhere.example", {}, (Fault.WRONG_NAME,)),
+        (BASE, YESTERDAY, (Fault.EXPIRED,)),
+    ],
+    ids=["base domain", "mail domain", "wrong name", "expired"],
+)
+def test_an_authority_that_they_name_vouches_by_name_and_date_though_the_web_knows_it_not(
+    pki, strangers, attend, *, name, validity, fault
+):
+    context, _ = certified(pki, name, **validity)
+    record, names = anchored(pki), (BASE, SERVER)
+    evidence, proven = held_against(pki, attend, context, record, names=names, roots=strangers)
+    assert evidence.handshake.dane.faults == fault
+    assert proven is evidence.secured is (fault == ())
+    assert Fault.UNTRUSTED in evidence.handshake.webpki.faults
+
+
+@each_driver
+def test_a_name_that_is_no_name_can_be_asked_for_and_ends_in_words(pki, attend):
+    """The end of an alias is whatever somebody has put into DNS."""
+    context, der = certified(pki, SERVER)
+    for base in ("a" * 300 + ".example", "x\\195y.example", "_tls.example", "192.0.2.1", "x" * 70):
+        evidence, _ = held_against(pki, attend, context, keyed(der), names=(base,))
+        assert evidence.secured or evidence.failure.words.isprintable()

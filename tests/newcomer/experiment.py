@@ -16,7 +16,7 @@ from unstrip.lab.servers import serve
 async def check(port: int, ca_file: str) -> None:
     """Let the command say what it makes of that port."""
     command = (sys.executable, "-m", "unstrip", "check", f"ferry://localhost:{port}", "--json")
-    options = ("--ca-file", ca_file, "--connect-to", "127.0.0.1", "--no-history")
+    options = ("--ca-file", ca_file, "--connect-to", "127.0.0.1", "--no-store")
     process = await asyncio.create_subprocess_exec(*command, *options)
     await process.wait()
 

@@ -22,6 +22,7 @@ LISTING = Listing.DUE
 OFFER = VERB = "SEAL"
 PORTS = {"ferry": 4707}
 IMPLICIT_PORTS = {"ferrys": 4708}
+SERVICES = {"_ferry._tcp": False, "_ferrys._tcp": True}
 ALPN = None  # none is registered
 MANNERS = tuple(Manner)
 LEGACY = False

@@ -30,6 +30,7 @@ from unstrip.policy.dane import (
     Route,
     Standing,
     mail,
+    opinion,
     server,
     service,
 )
@@ -55,6 +56,11 @@ def posted(*answers, port=25):
     return answered(mail(DOMAIN, port), {q: a for each in answers for q, a in each.items()})
 
 
+def level_of(host: Host) -> Level | None:
+    said = opinion(host)
+    return said.level if said and not said.refuses else None
+
+
 def only(*answers) -> Host:
     (host,) = posted(*answers).result.hosts
     return host
@@ -75,7 +81,7 @@ def test_a_server_with_records_is_to_be_authenticated_by_them():
             records=(GOOD, TA), published=(GOOD, TA), ttl=300,
         ),
     )  # fmt: skip
-    assert ran.result.hosts[0].level is Level.AUTHENTICATED
+    assert level_of(ran.result.hosts[0]) is Level.AUTHENTICATED
     assert ran.result.everywhere
 
 
@@ -107,7 +113,7 @@ def test_what_comes_of_it_judges_a_chain():
 def test_a_server_without_secure_records_has_no_dane(security, answer, words):
     host = only(mx(MX1), addresses(MX1, security), *([tlsa(MX1, answer=answer)] if answer else []))
     assert (host.standing, host.words, host.records) == (Standing.ABSENT, words, ())
-    assert (host.level, host.result) == (None, None)
+    assert (level_of(host), host.result) == (None, None)
 
 
 def test_no_record_is_asked_for_where_the_address_is_insecure():
@@ -139,7 +145,7 @@ FAILURES = [
 @pytest.mark.parametrize(("answer", "result"), FAILURES)
 def test_a_server_whose_records_cannot_be_had_is_not_used(answer, result):  # P-06
     host = only(mx(MX1), addresses(MX1), tlsa(MX1, answer=answer))
-    assert (host.standing, host.result, host.level) == (Standing.FAILED, result, None)
+    assert (host.standing, host.result, level_of(host)) == (Standing.FAILED, result, None)
     assert host.words == f"TLSA of _25._tcp.{MX1}: {answer.said()}"
 
 
@@ -158,7 +164,11 @@ def test_a_server_without_address_cannot_be_reached(status):
 
 
 @pytest.mark.parametrize(
-    "name", ["192.0.2.1", "mx one.example", "a..b", "a" * 64, "m\\195x.example"]
+    "name",
+    [
+        *("192.0.2.1", "2001:db8::1", "::1", "192.0.2", "mx.1"),
+        *("mx one.example", "a..b", "a" * 64, "m\\195x.example"),
+    ],
 )
 def test_what_is_no_host_name_is_not_asked_for(name):
     ran = posted(mx(name))
@@ -181,7 +191,7 @@ def test_what_is_no_host_name_is_not_asked_for(name):
 )
 def test_records_that_nobody_can_use_still_say_that_there_is_tls(record):  # P-07
     host = only(mx(MX1), addresses(MX1), tlsa(MX1, record))
-    assert (host.standing, host.level) == (Standing.ENCRYPTED, Level.ENCRYPT)
+    assert (host.standing, level_of(host)) == (Standing.ENCRYPTED, Level.ENCRYPT)
     assert (host.result, host.records, host.published) == (ResultType.TLSA_INVALID, (), (record,))
     assert host.words.startswith(f"unusable: {record.text[:40]}: ")
 
@@ -199,7 +209,7 @@ def test_more_records_than_anybody_needs_are_not_tried():
     host = only(mx(MX1), addresses(MX1), tlsa(MX1, *many))
     assert (host.standing, host.result) == (Standing.FAILED, ResultType.TLSA_INVALID)
     assert host.words == f"1000 TLSA records are more than {MOST_RECORDS}"
-    assert only(mx(MX1), addresses(MX1), tlsa(MX1, *many[:MOST_RECORDS])).level
+    assert level_of(only(mx(MX1), addresses(MX1), tlsa(MX1, *many[:MOST_RECORDS])))
 
 
 # Aliases
@@ -278,7 +288,11 @@ def test_where_nobody_whom_we_believe_has_looked_it_says_what_to_do():
     told = type(told)(Status.FOUND, told.records, U, words="install unbound")
     answers = {Dns(MX1, Kind.A): told, Dns(MX1, Kind.AAAA): nothing(U)}
     host = answered(server(MX1, 25), answers).result
-    assert (host.standing, host.words, host.level) == (Standing.UNCHECKED, "install unbound", None)
+    assert (host.standing, host.words, level_of(host)) == (
+        Standing.UNCHECKED,
+        "install unbound",
+        None,
+    )
 
 
 @pytest.mark.parametrize("security", [S, N])
@@ -287,6 +301,33 @@ def test_a_domain_without_mx_is_its_own_server(security):
     (host,) = ran.result.hosts
     assert (ran.result.route, host.name, host.names) == (Route.ITSELF, DOMAIN, (DOMAIN,))
     assert host.resistant is (security is S)
+
+
+@pytest.mark.parametrize("security", [S, N])
+@pytest.mark.parametrize("status", [Status.NO_DATA, Status.NXDOMAIN])
+def test_a_domain_without_mx_and_without_address_has_no_server(security, status):
+    gone = nothing(security, status, ttl=60)
+    answers = {Dns(DOMAIN, Kind.A): gone, Dns(DOMAIN, Kind.AAAA): nothing(security)}
+    result = posted({Dns(DOMAIN, Kind.MX): nothing(security)}, answers).result
+    assert (result.route, result.hosts, result.ttl) == (Route.MISSING, (), 60)
+    assert result.words == "no MX, and no address (RFC 5321, 5.1)"
+    assert result.security is security
+
+
+@pytest.mark.parametrize(("answer", "result"), FAILURES)
+def test_a_domain_without_mx_whose_address_cannot_be_had_may_have_one(answer, result):
+    for four, six in ((answer, nothing()), (nothing(N), answer), (answer, answer)):
+        asked = {Dns(DOMAIN, Kind.A): four, Dns(DOMAIN, Kind.AAAA): six}
+        ran = posted({Dns(DOMAIN, Kind.MX): nothing()}, asked)
+        (host,) = ran.result.hosts
+        assert (ran.result.route, host.standing) == (Route.ITSELF, Standing.FAILED)
+        assert host.result is result
+
+
+def test_a_domain_without_mx_that_nobody_whom_we_believe_looked_for_is_its_own_server():
+    ran = posted({Dns(DOMAIN, Kind.MX): nothing(U)})
+    assert ran.result.route is Route.ITSELF
+    assert [host.standing for host in ran.result.hosts] == [Standing.UNCHECKED]
 
 
 def test_a_null_mx_takes_no_mail():
@@ -460,7 +501,7 @@ def test_only_what_is_secure_all_along_raises_and_nothing_unclear_is_used(data):
     result = drive()
     for host in result.hosts:
         told = [answer for question, answer in asked.items() if question.kind is Kind.TLSA]
-        if host.level:
+        if level_of(host):
             assert told[-1].secure
             assert not any(answer.failed for answer in told)
         if any(answer.failed for answer in told):

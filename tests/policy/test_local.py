@@ -211,3 +211,9 @@ def test_any_destination_may_be_asked_about(host, port, protocol):
     found = opinion(table, host, port, protocol)
     assert found is not None
     assert found.level in (Level.MAY, Level.AUTHENTICATED)
+
+
+def test_an_escape_sequence_in_a_key_is_not_shown_as_it_is():
+    with pytest.raises(BadTable) as caught:
+        parse('[[rule]]\nhost = "*"\nrequire = "may"\n"a\\u001b[31m" = 1\n')
+    assert "\x1b" not in str(caught.value)

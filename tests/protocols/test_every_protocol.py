@@ -30,7 +30,7 @@ from tests.protocols.replay import (
 from tests.protocols.specimen import only_permitted, say
 from tests.protocols.specimens import SPECIMENS
 from unstrip.conversation import Conversation
-from unstrip.protocols import LEGACY_TLS, REGISTRY, SCHEMES, Scheme
+from unstrip.protocols import LEGACY_TLS, REGISTRY, SCHEMES, SERVICES, Scheme, Service
 from unstrip.transcript import Layer, Side, round_trips, said
 from unstrip.trouble import ProtocolError, TooLong, Trouble, Unsolicited
 from unstrip.upgrade import Asking, Listing, Manner, Outcome, Serving, Upgrade
@@ -122,6 +122,40 @@ def test_no_scheme_means_two_things():
     ]
     assert sorted(claimed) == sorted(set(claimed))
     assert {scheme.name for scheme in SCHEMES.values()} == set(SCHEMES)
+
+
+@each_protocol
+def test_every_service_of_a_domain_leads_to_its_protocol(name):
+    for service, implicit in REGISTRY[name].SERVICES.items():
+        assert re.fullmatch(r"_[a-z0-9-]{1,15}\._tcp", service)  # RFC 6335, 5.1; RFC 2782
+        assert SERVICES[service] == Service(service, name, implicit)
+        assert REGISTRY[name].IMPLICIT_PORTS or not implicit
+
+
+def test_no_service_means_two_things():
+    claimed = [service for protocol in REGISTRY.values() for service in protocol.SERVICES]
+    assert sorted(claimed) == sorted(SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("service", "protocol", "implicit"),
+    [
+        ("_submission._tcp", "smtp", False),  # RFC 6186
+        ("_submissions._tcp", "smtp", True),  # RFC 8314
+        ("_imap._tcp", "imap", False),
+        ("_imaps._tcp", "imap", True),
+        ("_pop3._tcp", "pop3", False),
+        ("_pop3s._tcp", "pop3", True),
+        ("_sieve._tcp", "sieve", False),  # RFC 5804
+        ("_xmpp-client._tcp", "xmpp-client", False),  # RFC 6120
+        ("_xmpps-client._tcp", "xmpp-client", True),  # XEP-0368
+        ("_xmpp-server._tcp", "xmpp-server", False),
+        ("_xmpps-server._tcp", "xmpp-server", True),
+        ("_ldap._tcp", "ldap", False),
+    ],
+)
+def test_a_service_has_tls_first_where_its_document_says_so(service, protocol, implicit):
+    assert SERVICES[service] == Service(service, protocol, implicit)
 
 
 # Our own client and our own server, over real TLS

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL.crypto import FILETYPE_PEM, X509Store, load_certificate
 
 from unstrip.certificates import Anchors, webpki
+from unstrip.derivation import Beliefs, Destination, derive_one
 from unstrip.evidence import Endpoint, Evidence
 from unstrip.handshake import Handshake
 from unstrip.io.session import failure
@@ -355,6 +356,11 @@ def found(verdict: Verdict, code: Code) -> Finding:
 
 def judged(evidence: Evidence, decision: Decision = MAY, **others: Iterable[Evidence]) -> Verdict:
     return judge(decision, evidence, **others)
+
+
+def visited(evidence: Evidence) -> Destination:
+    """Where that was, when nobody had an opinion on it."""
+    return derive_one(evidence.endpoint, None, Beliefs(), NOW)
 
 
 def ftp(protection: str) -> Evidence:

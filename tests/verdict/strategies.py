@@ -12,6 +12,7 @@ from unstrip.evidence import Endpoint, Evidence, Failure
 from unstrip.handshake import Handshake
 from unstrip.policy import Decision, Level, Policy
 from unstrip.protocols import REGISTRY
+from unstrip.tlsa import Match, Tlsa, TlsaSet
 from unstrip.transcript import Layer, Side, Utterance
 from unstrip.trouble import Trouble
 from unstrip.upgrade import Manner, Outcome, Upgrade
@@ -65,6 +66,8 @@ certificates = st.one_of(
     st.binary(max_size=30),
     st.sampled_from([chain("first")[0], chain("second")[0], chain("first")[0][:-9]]),
 )
+faults = st.lists(st.sampled_from(Fault), max_size=2).map(tuple)
+records = st.builds(Tlsa, *[st.integers(0, 255)] * 3, st.binary(max_size=4))
 handshakes = st.builds(
     Handshake,
     version=st.sampled_from(["TLSv1.3", "TLSv1.2", "SSLv3", ""]) | text,
@@ -74,8 +77,8 @@ handshakes = st.builds(
     alpn=st.none() | text,
     server_name=st.none() | text,
     chain=st.lists(certificates, max_size=3).map(tuple),
-    webpki=st.none()
-    | st.builds(WebPki, text, st.lists(st.sampled_from(Fault), max_size=2).map(tuple), text),
+    webpki=st.none() | st.builds(WebPki, text, faults, text),
+    dane=st.none() | st.builds(Match, st.none() | records, faults, text),
 )
 endpoints = st.builds(
     Endpoint,
@@ -110,10 +113,20 @@ policies = st.builds(
     level=st.sampled_from(Level),
     text=text,
     attests=st.booleans(),
+    webpki=st.booleans(),
+    refuses=text,
+    rule=text,
 )
 decisions = st.builds(
     Decision,
     level=st.sampled_from(Level),
     because=st.lists(policies, max_size=2).map(tuple),
     pins=st.lists(st.sampled_from(["ab" * 32, ""]), max_size=2).map(tuple),
+    tlsa=st.none()
+    | st.builds(
+        TlsaSet, st.lists(records, max_size=2).map(tuple), st.lists(text, max_size=2).map(tuple)
+    ),
+    refuses=text,
+    vouched=st.booleans(),
+    tested=st.lists(policies, max_size=2).map(tuple),
 )

@@ -36,15 +36,32 @@ from tests.verdict.scenes import (
     untrusted,
     upgraded,
 )
-from unstrip.certificates import spki
+from unstrip.certificates import Fault, spki
 from unstrip.evidence import Failure
-from unstrip.policy import Decision, Level
+from unstrip.handshake import Handshake
+from unstrip.policy import Decision, Level, Policy, decide
+from unstrip.tlsa import Match, Tlsa, TlsaSet
 from unstrip.trouble import Trouble
 from unstrip.verdict import Code, Exposure, Reach, Standing, authenticated, exposure, good_enough
 
 INTERCEPTED, INVALID = Code.TLS_INTERCEPTED, Code.CERTIFICATE_INVALID
 REFUSAL = Failure(Trouble.UNMET, "the peer did not prove who it is")
 SELF_MADE = {"not_before": NOW - timedelta(hours=1), "not_after": NOW + timedelta(hours=20)}
+
+
+RECORD = Tlsa(3, 1, 1, bytes(32))
+RECORDS = TlsaSet((RECORD,), (HOST,))
+MET = Match(RECORD)
+
+
+def by_dane() -> Decision:
+    """A decision that wants the record to be met."""
+    return Decision(Level.AUTHENTICATED, tlsa=RECORDS)
+
+
+def untrusted_but(match: Match) -> Handshake:
+    """A certificate from nobody we know, held against the records."""
+    return replace(untrusted(), dane=match)
 
 
 def pinned(*labels: str) -> Decision:
@@ -106,6 +123,86 @@ def test_only_who_insists_on_a_proof_minds_its_absence(decision, fine):
 @pytest.mark.parametrize("decision", [MAY, ENCRYPT, VERIFY])
 def test_a_valid_certificate_is_good_enough_for_everyone(decision):
     assert good_enough(decision, shaken())
+
+
+# -- by TLSA records -------------------------------------------------------------------
+
+
+def test_a_record_that_is_met_authenticates_whoever_issued_the_certificate():
+    assert authenticated(by_dane(), untrusted_but(MET))
+    assert good_enough(by_dane(), untrusted_but(MET))
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        None,
+        Match(None, (Fault.UNTRUSTED,), "none of 1 usable TLSA records is met"),
+        Match(RECORD, (Fault.EXPIRED,)),
+        Match(None),
+        Match(replace(RECORD, data=b"\1" * 32)),
+    ],
+    ids=["never compared", "not met", "met but for a fault", "none", "another record"],
+)
+def test_where_there_are_records_a_valid_certificate_that_meets_none_does_not(match):
+    assert not authenticated(by_dane(), shaken(dane=match))
+    assert not good_enough(by_dane(), shaken(dane=match))
+
+
+def test_a_pin_goes_before_the_records():
+    assert not authenticated(replace(pinned("second"), tlsa=RECORDS), shaken(dane=MET))
+
+
+def test_records_that_nobody_has_to_meet_prove_nothing():
+    assert not authenticated(VERIFY, untrusted_but(MET))
+
+
+# -- a host that only an unsigned answer named (P-11) ----------------------------------
+
+WISH = Policy("command line", Level.AUTHENTICATED)
+MEMORY = Policy("history", Level.AUTHENTICATED, attests=True)
+HALF = Policy("dane", Level.AUTHENTICATED, attests=True, tlsa=RECORDS)
+
+
+def unvouched(*policies: Policy) -> Decision:
+    return decide(policies, NOW, named=False)
+
+
+@pytest.mark.parametrize(
+    ("decision", "handshake"),
+    [(unvouched(), shaken()), (unvouched(MEMORY), shaken()), (unvouched(HALF), shaken(dane=MET))],
+    ids=["no policy", "history", "dane"],
+)
+def test_whoever_proves_to_be_such_a_host_is_not_authenticated_and_yet_good_enough(
+    decision, handshake
+):
+    assert not authenticated(decision, handshake)
+    assert good_enough(decision, handshake)
+    assert exposure(decision, upgraded(handshake)).attacker is READS
+
+
+@pytest.mark.parametrize("decision", [unvouched(MEMORY), unvouched(HALF)], ids=["history", "dane"])
+def test_whoever_does_not_even_prove_that_is_not_good_enough(decision):
+    assert not good_enough(decision, untrusted())
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        unvouched(WISH),
+        unvouched(WISH, HALF),
+        unvouched(WISH, MEMORY),
+        Decision(Level.AUTHENTICATED, vouched=False),
+    ],
+    ids=["alone", "beside dane", "beside history", "for no reason"],
+)
+def test_to_who_asks_for_a_proof_such_a_host_is_not_good_enough(decision):  # R10
+    assert not good_enough(decision, shaken(dane=MET))
+
+
+def test_a_host_that_is_not_to_be_used_is_never_good_enough():
+    refusing = Policy("dane", Level.MAY, refuses="no answer")
+    assert not good_enough(decide([refusing], NOW), shaken())
 
 
 # -- exposure --------------------------------------------------------------------------
@@ -201,6 +298,34 @@ def test_a_pinned_key_is_no_finding_though_nobody_issued_it():
     verdict = judged(upgraded(stranger), decision)
     assert verdict.code is Code.TLS_OK_AUTHENTICATED
     assert codes(verdict) == set()
+
+
+def test_a_record_that_is_met_is_no_finding_though_nobody_issued_the_certificate():
+    verdict = judged(upgraded(untrusted_but(MET)), by_dane())
+    assert (verdict.code, codes(verdict)) == (Code.TLS_OK_AUTHENTICATED, set())
+    assert verdict.meets
+
+
+def test_a_certificate_that_meets_no_record_names_the_verdict_and_says_whose():
+    unmet = Match(None, (Fault.UNTRUSTED,), "none of 1 usable TLSA records is met")
+    verdict = judged(upgraded(shaken(dane=unmet)), by_dane())
+    assert (verdict.code, verdict.meets) == (Code.DANE_MISMATCH, False)
+    finding = found(verdict, Code.DANE_MISMATCH)
+    assert finding.words.endswith(f"the TLSA records of {HOST}")
+    assert finding.because == (unmet.words,)
+
+
+def test_a_certificate_that_nobody_held_against_the_records_is_not_said_to_miss_them():
+    verdict = judged(upgraded(), by_dane())
+    assert (verdict.code, codes(verdict)) == (Code.TLS_OK_UNAUTHENTICATED, set())
+    assert not verdict.meets
+
+
+def test_records_of_nobody_are_not_met_either():
+    """As a file could have it."""
+    unmet = Match(None, (Fault.UNTRUSTED,))
+    decision = Decision(Level.AUTHENTICATED, tlsa=TlsaSet((), ()))
+    assert judged(upgraded(shaken(dane=unmet)), decision).code is Code.DANE_MISMATCH
 
 
 # -- interception ----------------------------------------------------------------------

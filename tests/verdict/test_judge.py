@@ -16,6 +16,7 @@ from tests.verdict.scenes import (
     EHLO,
     ENCRYPT,
     GRANTED,
+    HOST,
     IMAP,
     MAY,
     NOW,
@@ -38,9 +39,11 @@ from tests.verdict.scenes import (
     untrusted,
     upgraded,
 )
+from unstrip.certificates import Fault
 from unstrip.evidence import Evidence, Failure, from_json, to_json
 from unstrip.io.addresses import Unresolved
-from unstrip.policy import Decision, Level
+from unstrip.policy import Decision, Level, Policy
+from unstrip.tlsa import Match, Tlsa, TlsaSet
 from unstrip.trouble import Trouble
 from unstrip.upgrade import Manner, Outcome, Upgrade
 from unstrip.verdict import Code, Standing, Verdict, judge
@@ -64,6 +67,10 @@ def ends_soon() -> Evidence:
 
 OLDER = shaken(version="TLSv1.2")
 OTHER_PIN = Decision(Level.AUTHENTICATED, pins=("ab" * 32,))
+OTHER_RECORD = Decision(Level.AUTHENTICATED, tlsa=TlsaSet((Tlsa(3, 1, 1, bytes(32)),), (HOST,)))
+UNMET = Match(None, (Fault.UNTRUSTED,), "none of 1 usable TLSA records is met")
+REFUSING = Decision(Level.MAY, refuses="no answer")
+TESTED = Policy("mta-sts", Level.AUTHENTICATED, enforced=False, webpki=True)
 NO_SECRECY = shaken(version="TLSv1.2", cipher="AES256-SHA", forward_secrecy=False)
 SLOW = refused(delays=[0.2, 0.2, 0.2])
 
@@ -94,6 +101,8 @@ CASES: dict[Code, Callable[[], Verdict]] = {
     Code.NO_GREETING_IN_TLS: lambda: judged(heard("<silence>", endpoint=SMTPS)),
     Code.PARTLY_IN_CLEAR: lambda: judged(ftp("536 no")),
     Code.PIN_MISMATCH: lambda: judged(upgraded(), OTHER_PIN),
+    Code.DANE_MISMATCH: lambda: judged(upgraded(shaken(dane=UNMET)), OTHER_RECORD),
+    Code.HOST_REFUSED: lambda: judged(upgraded(), REFUSING),
     Code.CERTIFICATE_INVALID: lambda: judged(
         upgraded(untrusted(), failure=Failure(Trouble.UNMET, "not proved")), VERIFY
     ),
@@ -113,6 +122,8 @@ CASES: dict[Code, Callable[[], Verdict]] = {
     Code.TLS_OK_AUTHENTICATED: lambda: judged(upgraded()),
 }
 NOTES: dict[Code, Callable[[], Verdict]] = {
+    Code.ROUTE_UNPROVEN: lambda: judged(upgraded(), Decision(Level.MAY, vouched=False)),
+    Code.TESTING_WOULD_FAIL: lambda: judged(stripped(), Decision(Level.MAY, tested=(TESTED,))),
     Code.DEVICE_IN_PATH: lambda: judged(listed("XXXXXXXXXA", *GRANTED)),
     Code.LINE_INSERTED: lambda: judged(refused("200 STRIPTLS")),
     Code.ANSWERED_NEARER: lambda: judged(refused(delays=[0.2, 0.2, 0.0]), beside=[SLOW] * 5),
@@ -185,6 +196,9 @@ PINNED_OTHERWISE = Decision(Level.AUTHENTICATED, pins=("ab" * 32,))
 MEETS = {
     "verified, verify": (upgraded(), VERIFY, True),
     "verified, pinned otherwise": (upgraded(), PINNED_OTHERWISE, False),
+    "verified, no record is met": (upgraded(shaken(dane=UNMET)), OTHER_RECORD, False),
+    "verified, host refused": (upgraded(), REFUSING, False),
+    "in clear, host refused": (stripped(), REFUSING, False),
     "verified, may": (upgraded(), MAY, True),
     "unverified, verify": (upgraded(untrusted()), VERIFY, False),
     "unverified, encrypt": (upgraded(untrusted()), ENCRYPT, True),

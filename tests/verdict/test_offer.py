@@ -13,6 +13,7 @@ from tests.verdict.scenes import (
     ENCRYPT,
     FTP,
     GRANTED,
+    HOST,
     IMAP,
     IMAPS,
     MAY,
@@ -40,6 +41,7 @@ from tests.verdict.scenes import (
     untrusted,
     upgraded,
 )
+from unstrip.evidence import Endpoint
 from unstrip.policy import Policy, decide
 from unstrip.policy.history import opinion
 from unstrip.upgrade import Manner
@@ -676,3 +678,13 @@ def test_a_list_refused_by_a_server_that_had_one_is_missed_even_if_it_need_not_h
     verdict = judged(seen, history=[days_ago(3, earlier)])
     assert verdict.code is Code.OFFER_REMOVED
     assert Code.CAPABILITIES_REFUSED in codes(verdict)
+
+
+# -- IRC's other port -------------------------------------------------------------------
+
+
+def test_an_irc_server_that_names_its_port_with_tls_in_clear_is_to_be_checked_there():
+    lines = ["C: CAP LS 302", "S: :irc.example.org CAP * LS :multi-prefix sts=port=6697"]
+    evidence = heard(*lines, endpoint=Endpoint(HOST, 6667, "irc"))
+    finding = found(judged(evidence, VERIFY), UNEXPLAINED)
+    assert "in clear it was said that TLS is at port 6697: check that one" in finding.because

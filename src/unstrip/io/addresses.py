@@ -6,10 +6,15 @@ thread is left to its fate, and neither the caller nor the end of the process wa
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
+from typing import TypeAlias
+
+from unstrip.hostname import is_address
+
+LookUp: TypeAlias = Callable[[str, int], Future[list[str]]]  # of a host, for a port
 
 
 class Unresolved(OSError):
@@ -22,19 +27,11 @@ def look_up(host: str, port: int) -> Future[list[str]]:
     The future raises Unresolved where there are none.
     """
     found: Future[list[str]] = Future()
-    if _literal(host):
+    if is_address(host):
         found.set_result([host])
         return found
     threading.Thread(target=_resolve, args=(host, port, found), daemon=True).start()
     return found
-
-
-def _literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _resolve(host: str, port: int, found: Future[list[str]]) -> None:

@@ -16,7 +16,6 @@ from typing import Any, Generic, TypeVar, cast
 
 from unstrip.conversation import Conversation
 from unstrip.evidence import Endpoint, Evidence
-from unstrip.io.addresses import look_up
 from unstrip.io.clock import DeadlinePassed
 from unstrip.io.session import Session, Terms
 from unstrip.trouble import Ended
@@ -240,7 +239,7 @@ async def dial(session: Session) -> Exchange[Upgrade]:
     loop, clock = asyncio.get_running_loop(), session.clock
     host = session.terms.connect_to or session.endpoint.host
     error: OSError = OSError("no address to connect to")
-    found = look_up(host, session.endpoint.port)
+    found = session.terms.look_up(host, session.endpoint.port)
     addresses = found.result() if found.done() else await asyncio.wrap_future(found)
     for place, address in enumerate(addresses):
         call = partial(_Call, session, address, clock.elapsed())

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from unstrip.conversation import Conversation
 from unstrip.evidence import Endpoint, Evidence
-from unstrip.io.addresses import look_up
 from unstrip.io.clock import Clock, DeadlinePassed
 from unstrip.io.session import Session, Terms
 from unstrip.wire import Receive, Send, Settle
@@ -91,7 +90,8 @@ def dial(session: Session) -> socket.socket:
 def _addresses(session: Session) -> list[str]:
     host = session.terms.connect_to or session.endpoint.host
     try:
-        return look_up(host, session.endpoint.port).result(session.clock.left())
+        found = session.terms.look_up(host, session.endpoint.port)
+        return found.result(session.clock.left())
     except NoAnswer:
         raise DeadlinePassed(f"no answer about {host} in {session.clock.limit:g} seconds") from None
 

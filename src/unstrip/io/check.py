@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from unstrip.derivation import Beliefs, Destination, derive_one
 from unstrip.evidence import Endpoint, Evidence
 from unstrip.io.asyncio import attend
+from unstrip.io.inquiry import Inquiry
 from unstrip.io.session import Terms
-from unstrip.io.store import History
-from unstrip.policy import Decision, Level, Policy, decide, history, local
+from unstrip.io.store import Store
+from unstrip.policy import Level, Policy, local
 from unstrip.protocols import REGISTRY
 from unstrip.target import implicit_twin
 from unstrip.upgrade import Manner, Outcome
@@ -30,61 +32,77 @@ class Plan:
         terms: for each session.
         requirement: what the caller asks for, or the default.
         table: the operator's own table.
-        history: earlier visits, and where to keep this one; None for neither.
+        store: earlier visits, and where to keep this one; None for neither.
         probe: look further: ask again, spelt otherwise, an unknown verb, the implicit port.
         implicit_port: where implicit TLS is, if not at IANA's port.
         elsewhere: what other vantages saw.
+        inquiry: asks the world what should happen; None to do without.
     """
 
     terms: Terms
     requirement: Policy
     table: local.Table = field(default_factory=local.Table)
-    history: History | None = None
+    store: Store | None = None
     probe: bool = False
     implicit_port: int | None = None
     elsewhere: tuple[Evidence, ...] = ()
+    inquiry: Inquiry | None = None
+
+    @property
+    def beliefs(self) -> Beliefs:
+        """What is believed before anybody is asked."""
+        if self.store is None:
+            return Beliefs(self.table)
+        return Beliefs(self.table, visits=self.store.visits, visits_of=self.store.visits_of)
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What came of it.
 
-    Attributes: endpoint: what was checked; evidence: of the attempt itself; beside: of the
-        probes; verdict: how they compare with the decision, which it holds.
+    Attributes: destination: what was checked, and what every source says of it; evidence: of the
+        attempt itself; beside: of the probes; verdict: how they compare with the decision, which
+        it holds.
     """
 
-    endpoint: Endpoint
+    destination: Destination
     evidence: Evidence
     beside: tuple[Evidence, ...]
     verdict: Verdict
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """What was checked."""
+        return self.destination.endpoint
+
 
 async def check(endpoint: Endpoint, plan: Plan) -> Checked:
-    """Check one endpoint.
+    """Check one endpoint that the user named.
 
-    Raises: StoreError: the history cannot be used; whatever the peer does is in the verdict.
+    Raises: StoreError: the store cannot be used; whatever the peer does is in the verdict.
     """
-    earlier = plan.history.visits(endpoint) if plan.history else ()
-    decision = decision_for(endpoint, plan, earlier)
+    if plan.inquiry is not None:
+        destination = await plan.inquiry.server(endpoint)
+    else:
+        destination = derive_one(endpoint, None, plan.beliefs, datetime.now(UTC))
+    return await visit(destination, plan)
+
+
+async def visit(destination: Destination, plan: Plan) -> Checked:
+    """Check one server, of which it is known what should happen there."""
+    endpoint = destination.endpoint
+    earlier = plan.store.visits(endpoint) if plan.store else ()
+    decision = destination.required(plan.requirement, datetime.now(UTC))
     insist = plan.probe or decision.level >= Level.ENCRYPT
-    terms = replace(plan.terms, ask=replace(plan.terms.ask, insist=insist))
+    ask = replace(plan.terms.ask, insist=insist)
+    terms = replace(plan.terms, ask=ask, tlsa=decision.tlsa)
     evidence = await attend(endpoint, terms)
     beside = await _probe(endpoint, terms, plan, evidence) if plan.probe else ()
     elsewhere = tuple(seen for seen in plan.elsewhere if about(seen, endpoint))
     verdict = judge(decision, evidence, earlier, beside, elsewhere)
-    if plan.history:
-        plan.history.keep(evidence)
-    return Checked(endpoint, evidence, beside, verdict)
-
-
-def decision_for(endpoint: Endpoint, plan: Plan, earlier: tuple[Evidence, ...]) -> Decision:
-    """Return what is insisted on: the strictest of requirement, table and history."""
-    opinions = (
-        plan.requirement,
-        local.opinion(plan.table, endpoint.host, endpoint.port, endpoint.protocol),
-        history.opinion(earlier),
-    )
-    return decide(opinions, datetime.now(UTC))
+    if plan.store:
+        plan.store.keep(evidence)
+    return Checked(destination, evidence, beside, verdict)
 
 
 async def _probe(

@@ -24,7 +24,7 @@ from unstrip.io import asyncio as aio
 from unstrip.io import blocking
 from unstrip.io.clock import Clock
 from unstrip.io.session import TIMEOUT, Session, Terms, Unmet
-from unstrip.io.store import History
+from unstrip.io.store import Store
 from unstrip.io.trust import anchors
 from unstrip.policy import Decision, Level, Policy, decide, history
 from unstrip.target import parse
@@ -65,7 +65,7 @@ class Requirement:
     ca_file: Path | None = None
     helo: str = "localhost"
     timeout: float = TIMEOUT
-    past: History | None = field(default=None, compare=False)
+    past: Store | None = field(default=None, compare=False)
 
 
 class _Attempt:

@@ -16,10 +16,11 @@ from unstrip.certificates import Anchors, webpki
 from unstrip.conversation import Conversation
 from unstrip.evidence import Endpoint, Evidence, Failure
 from unstrip.handshake import Handshake
-from unstrip.io.addresses import Unresolved
+from unstrip.io.addresses import LookUp, Unresolved, look_up
 from unstrip.io.clock import Clock
 from unstrip.io.trust import anchors, client_context
 from unstrip.protocols import LEGACY_TLS, REGISTRY
+from unstrip.tlsa import Match, TlsaSet, match
 from unstrip.trouble import Injected, ProtocolError, Trouble
 from unstrip.tunnel import HandshakeFailed, Tunnel
 from unstrip.upgrade import Asking, Upgrade
@@ -41,10 +42,12 @@ class Terms:
         ask: how the client side asks.
         timeout: seconds for look-up, connection, dialog and handshake together.
         connect_to: an address to dial instead of looking the host up.
+        look_up: finds the addresses of a host.
         roots: the trusted roots.
         settle: seconds to listen for anything unsolicited once TLS stands; None is about one
             round trip, 0 does not wait.
         leave: take leave when the dialog is over; False keeps the connection for the caller.
+        tlsa: the server's TLSA records; the SNI is then their base domain (RFC 7672, 8.1).
         tls_at_most: the newest version of TLS to speak, "TLSv1.2"; None is the newest there is.
         accept: sees the annotated handshake before anything is said inside; raises Unmet.
     """
@@ -52,9 +55,11 @@ class Terms:
     ask: Asking = field(default_factory=Asking)
     timeout: float = TIMEOUT
     connect_to: str | None = None
+    look_up: LookUp = look_up
     roots: Anchors | None = None
     settle: float | None = None
     leave: bool = True
+    tlsa: TlsaSet | None = None
     tls_at_most: str | None = None
     accept: Callable[[Handshake], None] | None = None
 
@@ -132,7 +137,9 @@ class Session:
         at_most = LEGACY_TLS if legacy else self.terms.tls_at_most
         alpn = None if legacy else self._protocol.ALPN
         context = client_context(self._roots, at_most)
-        self._tunnel = BundledTunnel(context, self.endpoint.reference, alpn)
+        tlsa = self.terms.tlsa
+        server_name = tlsa.names[0] if tlsa else self.endpoint.reference
+        self._tunnel = BundledTunnel(context, server_name, alpn)
         return self._tunnel
 
     def _inspect(self, found: Handshake) -> Handshake:
@@ -140,11 +147,17 @@ class Session:
         now = datetime.now(UTC)
         known = self._tunnel.path_faults
         said = webpki(found.chain, self.endpoint.reference, self._roots, now, known)
-        annotated = replace(found, webpki=said)
+        annotated = replace(found, webpki=said, dane=self._held_against_dane(found, now))
         if self.terms.accept is not None:
             self.talk.handshake = annotated  # what is refused is evidence too
             self.terms.accept(annotated)
         return annotated
+
+    def _held_against_dane(self, found: Handshake, now: datetime) -> Match | None:
+        tlsa = self.terms.tlsa
+        if tlsa is None:
+            return None
+        return match(tlsa.records, found.chain, tlsa.names, now, self._roots)
 
     def _refuse_another_protocol(self, found: Handshake) -> None:
         """Where a dialog says nothing, any TLS server with that certificate would do (ALPACA)."""

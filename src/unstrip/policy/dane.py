@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from unstrip.hostname import BadHostName, host_name
+from unstrip.hostname import BadHostName, host_name, is_address
 from unstrip.policy.questions import (
     DnsAnswer,
     Kind,
@@ -28,8 +28,8 @@ from unstrip.policy.questions import (
     Status,
     dns,
 )
-from unstrip.policy.values import Level
-from unstrip.tlsa import DANE, EVERY, Tlsa, Usage, unusable, usable
+from unstrip.policy.values import Level, Policy
+from unstrip.tlsa import DANE, EVERY, Tlsa, TlsaSet, Usage, unusable, usable
 
 SOURCE = "dane"
 MOST_HOSTS = 50  # of one domain: each costs three look-ups or more
@@ -45,9 +45,6 @@ class Standing(Enum):
     FAILED = "failed"  # it could not be found out: not to be used, try again later
     UNREACHABLE = "no address"
     UNCHECKED = "not checked"  # nobody whom we believe has looked
-
-
-_LEVELS = {Standing.AUTHENTICATED: Level.AUTHENTICATED, Standing.ENCRYPTED: Level.ENCRYPT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +77,32 @@ class Host:
     result: ResultType | None = None
     words: str = ""
 
-    @property
-    def level(self) -> Level | None:
-        """What is insisted on; None where DANE has nothing to say, or where it failed."""
-        return _LEVELS.get(self.standing)
+
+def opinion(host: Host) -> Policy | None:
+    """Return what DANE asks of one server, None where it asks nothing.
+
+    It has no time of its own: what was found out just now holds for the attempt that follows.
+    """
+    at = f"_{host.port}._tcp.{host.base}"
+    match host.standing:
+        case Standing.AUTHENTICATED:
+            how_many = "1 TLSA record" if len(host.records) == 1 else f"{len(host.records)} records"
+            return Policy(
+                SOURCE,
+                Level.AUTHENTICATED,
+                f"{how_many} at {at}" + ("" if host.resistant else ", reached by an unsigned name"),
+                attests=True,
+                tlsa=TlsaSet(host.records, host.names),
+                overrules=host.resistant,
+                rule="RFC 7672, 2.2" if host.resistant else "RFC 7672, 2.2.1",
+            )
+        case Standing.ENCRYPTED:
+            text = f"no usable TLSA record at {at}"
+            return Policy(SOURCE, Level.ENCRYPT, text, attests=True, rule="RFC 7672, 2.2")
+        case Standing.FAILED:  # RFC 7672, 2.1.2: as if it could not be reached
+            words = f"DANE could not be looked up: {host.words}"
+            return Policy(SOURCE, Level.MAY, words, refuses=words, rule="RFC 7672, 2.1.2")
+    return None
 
 
 class Route(Enum):
@@ -93,7 +112,7 @@ class Route(Enum):
     ITSELF = "it is its own server"  # RFC 5321, 5.1: without an MX
     NOWHERE = "it takes none"  # RFC 7505; RFC 2782: the target "."
     FAILED = "it could not be found out"
-    MISSING = "there is no such domain"  # or no such service
+    MISSING = "there is no such domain"  # or no such service, or no server at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +153,7 @@ def mail(domain: str, port: int = 25) -> Source[Domain]:
     names = _names(domain, answer.canonical or domain)
     if answer.status is Status.NO_DATA:  # RFC 7672, 2.2.2: the domain is its own server
         found = replace(found, route=Route.ITSELF)
-        return (yield from _all(found, (_Place(domain, port),), answer, names, DANE))
+        return _there((yield from _all(found, (_Place(domain, port),), answer, names, DANE)))
     records = sorted(answer.of(Mx), key=lambda mx: mx.preference)
     places = tuple(dict.fromkeys(_Place(mx.host, port) for mx in records if mx.host))
     if not places:
@@ -190,6 +209,15 @@ def _found(domain: str, answer: DnsAnswer) -> Domain:
     if answer.failed:
         return replace(found, route=Route.FAILED, result=_result(answer))
     return found if answer.status is Status.FOUND else replace(found, route=Route.MISSING)
+
+
+def _there(itself: Domain) -> Domain:
+    """Say of a domain without MX whether it is a server at all: one without an address is none."""
+    (host,) = itself.hosts
+    if host.standing is not Standing.UNREACHABLE:
+        return itself
+    words, ttl = "no MX, and no address (RFC 5321, 5.1)", min(itself.ttl, host.ttl)
+    return replace(itself, route=Route.MISSING, hosts=(), ttl=ttl, words=words)
 
 
 def _all(
@@ -305,7 +333,8 @@ def _names(*names: str) -> tuple[str, ...]:
 
 def _is_host_name(name: str) -> bool:
     """Tell whether a name from DNS may be sent as SNI; one that reads as an address is none."""
+    numeric = name.rpartition(".")[2].isdigit()  # RFC 1123, 2.1: no name ends in a number
     try:
-        return host_name(name) == name and not name.replace(".", "").isdigit()
+        return host_name(name) == name and not (is_address(name) or numeric)
     except BadHostName:
         return False

@@ -20,7 +20,7 @@ from typing import Literal
 
 import msgspec
 
-from unstrip.escaping import printable
+from unstrip.escaping import brief, printable
 from unstrip.hostname import BadHostName, host_name
 from unstrip.policy.values import Level, Policy
 from unstrip.protocols import REGISTRY
@@ -67,7 +67,8 @@ def parse(text: str) -> Table:
     try:
         table = msgspec.convert(tomllib.loads(text), Table)
     except (ValueError, RecursionError) as error:  # tomllib's own and msgspec's are ValueErrors
-        raise BadTable(str(error).replace("$.", "").replace("`", "'")) from error
+        words = str(error).replace("$.", "").replace("`", "'")
+        raise BadTable(brief(words, 300)) from error
     return Table(tuple(_checked(rule, number) for number, rule in enumerate(table.rule, 1)))
 
 

@@ -8,12 +8,14 @@ from datetime import datetime
 from enum import Enum
 from functools import total_ordering
 
+from unstrip.tlsa import TlsaSet
+
 
 @total_ordering
 class Level(Enum):
     """What is insisted on. The order is the point: the higher level wins.
 
-    How a peer is authenticated (a pinned key, a name the WebPKI vouches for, later DANE) is not
+    How a peer is authenticated (a pinned key, TLSA records, a name the WebPKI vouches for) is not
     ordered: the sources say which ways they accept.
     """
 
@@ -44,6 +46,12 @@ class Policy:
             it), where others merely want it: only then is a missing offer a removed one.
         enforced: False where it is only tested or reported.
         expires: when it ends; None for never.
+        tlsa: records of which the peer has to meet one; then the WebPKI is not asked.
+        webpki: only a name that the WebPKI vouches for will do, and the source names this host.
+        refuses: why the host is not to be used now; "" where it may be.
+        overrules: DNSSEC names the host and its key, so sources that want the WebPKI have no say
+            (RFC 8461, 2).
+        rule: the clause that it follows.
     """
 
     source: str
@@ -53,6 +61,11 @@ class Policy:
     attests: bool = False
     enforced: bool = True
     expires: datetime | None = None
+    tlsa: TlsaSet | None = None
+    webpki: bool = False
+    refuses: str = ""
+    overrules: bool = False
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +74,22 @@ class Decision:
 
     Attributes:
         level: the highest that any enforced, unexpired opinion asks for.
-        because: the opinions that asked for it, and all that attest or pin.
-        pins: acceptable keys; empty leaves it to the WebPKI.
+        because: the opinions that asked for it, and all that attest, pin or refuse.
+        pins: acceptable keys; where there are none, `tlsa` counts.
+        tlsa: TLSA records to be met; None leaves it to the WebPKI.
+        refuses: why nothing is to be sent there now; "" if it may be.
+        vouched: who has to be there was said by the user, by a policy or by DNSSEC; False where
+            only an unsigned answer did, which whoever is on the path can forge (R10, P-11).
+        tested: the opinions in force that are to be reported, but not enforced.
     """
 
     level: Level
     because: tuple[Policy, ...] = ()
     pins: tuple[str, ...] = ()
+    tlsa: TlsaSet | None = None
+    refuses: str = ""
+    vouched: bool = True
+    tested: tuple[Policy, ...] = ()
 
     @property
     def attested(self) -> tuple[Policy, ...]:
@@ -79,18 +101,42 @@ class Decision:
         return ", ".join(dict.fromkeys(policy.source for policy in self.because)) or "no policy"
 
 
-def decide(opinions: Iterable[Policy | None], now: datetime) -> Decision:
+def decide(opinions: Iterable[Policy | None], now: datetime, *, named: bool = True) -> Decision:
     """Merge opinions: the strictest wins, nothing lowers it, pins come together.
 
-    Args: opinions: one a source, None where it has none; now: with time zone.
+    Levels are ordered, the ways to authenticate are not. The operator's pins go before all else;
+    records of a host that DNSSEC names go before the WebPKI; where it does not name the host, they
+    prove somebody other than the domain may have meant, and who wants the WebPKI gets it
+    (RFC 8461, 2; RFC 7672, 2.2.1).
+
+    Args:
+        opinions: one a source, None where it has none.
+        now: with time zone.
+        named: the host is the one that the user named, or that DNSSEC did.
     Returns: `Level.MAY` where nobody has an opinion: that is what opportunistic means.
     """
-    valid = [policy for policy in opinions if policy is not None and _in_force(policy, now)]
-    level = max((policy.level for policy in valid), default=Level.MAY)
-    telling = (p for p in valid if p.level is level or p.attests or p.pins)
-    pins = dict.fromkeys(pin for policy in valid for pin in policy.pins)
-    return Decision(level, tuple(telling), tuple(pins))
+    holding = [p for p in opinions if p is not None and (p.expires is None or now < p.expires)]
+    valid = [p for p in holding if p.enforced]
+    if any(p.overrules for p in valid):
+        valid = [p for p in valid if p.pins or not p.webpki]
+    level = max((p.level for p in valid), default=Level.MAY)
+    pins = dict.fromkeys(pin for p in valid for pin in p.pins)
+    otherwise = bool(pins) or any(p.webpki for p in valid)
+    return Decision(
+        level=level,
+        because=tuple(p for p in valid if p.level is level or _tells(p)),
+        pins=tuple(pins),
+        tlsa=None if otherwise else next((p.tlsa for p in valid if p.tlsa), None),
+        refuses=next((p.refuses for p in valid if p.refuses), ""),
+        vouched=named or any(_knows(p) for p in valid),
+        tested=tuple(p for p in holding if not p.enforced),
+    )
 
 
-def _in_force(policy: Policy, now: datetime) -> bool:
-    return policy.enforced and (policy.expires is None or now < policy.expires)
+def _knows(policy: Policy) -> bool:
+    """Tell whether the source knows this host, or its key, to be the one that is meant."""
+    return bool(policy.pins or policy.overrules or (policy.webpki and not policy.refuses))
+
+
+def _tells(policy: Policy) -> bool:
+    return bool(policy.attests or policy.pins or policy.refuses)

@@ -50,6 +50,8 @@ class Protocol(Shape):
         VERB: the command that asks for it, as people call it.
         PORTS: URL scheme to port, for the in-band upgrade; the usual one first.
         IMPLICIT_PORTS: the same for TLS from the first byte; empty where there is no such thing.
+        SERVICES: the names before a domain of SRV records that lead to it (RFC 2782), and whether
+            TLS comes first there; empty where there are none.
         ALPN: its name in TLS, None where none is registered.
         LEGACY: the in-band upgrade knows neither TLS 1.3 nor ALPN.
         GREETS: the server speaks first.
@@ -67,6 +69,7 @@ class Protocol(Shape):
     VERB: str
     PORTS: dict[str, int]
     IMPLICIT_PORTS: dict[str, int]
+    SERVICES: dict[str, bool]
     ALPN: str | None
     LEGACY: bool
     GREETS: bool
@@ -136,3 +139,19 @@ def _schemes() -> dict[str, Scheme]:
 
 
 SCHEMES: dict[str, Scheme] = _schemes()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What SRV records below a domain, at "_imaps._tcp" for one, lead to (RFC 2782)."""
+
+    name: str
+    protocol: str
+    implicit: bool
+
+
+SERVICES: dict[str, Service] = {
+    service: Service(service, name, implicit)
+    for name, protocol in REGISTRY.items()
+    for service, implicit in protocol.SERVICES.items()
+}

@@ -23,6 +23,7 @@ LISTING = Listing.DUE  # RFC 2244, 6.1.1: the greeting is the list
 OFFER = VERB = "STARTTLS"
 PORTS = {"acap": 674}
 IMPLICIT_PORTS: dict[str, int] = {}
+SERVICES: dict[str, bool] = {}
 ALPN = None  # none is registered for ACAP
 MANNERS = tuple(Manner)
 LEGACY = False

@@ -22,6 +22,7 @@ LISTING = Listing.OPTIONAL  # RFC 2389, 3: servers without extensions need not k
 OFFER = VERB = "AUTH TLS"
 PORTS = {"ftp": 21}
 IMPLICIT_PORTS = {"ftps": 990}
+SERVICES: dict[str, bool] = {}
 ALPN = "ftp"
 MANNERS = tuple(Manner)
 LEGACY = False

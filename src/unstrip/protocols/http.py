@@ -33,6 +33,7 @@ OFFER = "TLS/1.0"  # the token that RFC 2817 registered; it stands for every ver
 VERB = "Upgrade: TLS/1.0"
 PORTS = {"http": 80, "ipp": 631}
 IMPLICIT_PORTS = {"https": 443, "ipps": 631}
+SERVICES: dict[str, bool] = {}
 ALPN = "http/1.1"
 # no CANARY: an unknown token in Upgrade is passed over in silence (RFC 9110, 7.8)
 MANNERS = (Manner.PLAIN, Manner.LOWER_CASE, Manner.SPLIT)

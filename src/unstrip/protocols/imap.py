@@ -22,6 +22,7 @@ LISTING = Listing.DUE  # RFC 9051, 6.1.1
 OFFER = VERB = "STARTTLS"
 PORTS = {"imap": 143}
 IMPLICIT_PORTS = {"imaps": 993}
+SERVICES = {"_imap._tcp": False, "_imaps._tcp": True}  # RFC 6186, 3.2
 ALPN = "imap"  # RFC 2595
 MANNERS = tuple(Manner)
 LEGACY = False

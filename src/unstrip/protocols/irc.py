@@ -24,6 +24,7 @@ OFFER = "TLS"
 VERB = "STARTTLS"
 PORTS = {"irc": 6667}  # where all servers are; IANA's "irc" is 194, and no server is there
 IMPLICIT_PORTS = {"ircs": 6697}  # RFC 7194
+SERVICES: dict[str, bool] = {}
 ALPN = "irc"
 MANNERS = tuple(Manner)
 LEGACY = False

@@ -24,6 +24,7 @@ LISTING = Listing.OPTIONAL  # RFC 4512, 5.1: a root may be hidden from who has n
 OFFER = VERB = "STARTTLS"
 PORTS = {"ldap": 389}
 IMPLICIT_PORTS = {"ldaps": 636}
+SERVICES = {"_ldap._tcp": False}  # RFC 2782 has it for its example
 ALPN = None  # none is registered for LDAP
 MANNERS = (Manner.PLAIN, Manner.SPLIT)  # there are no words to spell otherwise
 LEGACY = False

@@ -24,6 +24,7 @@ NAME = "lmtp"
 ALIASES = ()
 PORTS = {"lmtp": 24}  # IANA's "any private mail system"; never 25 (RFC 2033, 5)
 IMPLICIT_PORTS: dict[str, int] = {}
+SERVICES: dict[str, bool] = {}
 ALPN = None  # none is registered for LMTP
 GREETS = True
 ALPN_DUE = False

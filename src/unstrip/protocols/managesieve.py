@@ -24,6 +24,7 @@ LISTING = Listing.DUE  # RFC 5804, 1.7: sent upon connection
 OFFER = VERB = "STARTTLS"
 PORTS = {"sieve": 4190}
 IMPLICIT_PORTS: dict[str, int] = {}
+SERVICES = {"_sieve._tcp": False}  # RFC 5804, 1.8
 ALPN = "managesieve"  # in IANA's list of ALPN's identifiers
 MANNERS = tuple(Manner)
 LEGACY = False

@@ -25,6 +25,7 @@ OFFER = "CLIENT_SSL"
 VERB = "SSLRequest"
 PORTS = {"mysql": 3306}
 IMPLICIT_PORTS: dict[str, int] = {}
+SERVICES: dict[str, bool] = {}
 ALPN = None  # none is registered for MySQL
 MANNERS = (Manner.PLAIN, Manner.SPLIT)
 LEGACY = False

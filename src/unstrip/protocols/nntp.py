@@ -18,6 +18,7 @@ LISTING = Listing.OPTIONAL  # servers older than RFC 3977 do not know CAPABILITI
 OFFER = VERB = "STARTTLS"
 PORTS = {"nntp": 119, "nnsp": 433}
 IMPLICIT_PORTS = {"nntps": 563}
+SERVICES: dict[str, bool] = {}
 ALPN = "nntp"  # for readers; IANA has "nnsp" for transit
 MANNERS = tuple(Manner)
 LEGACY = False

@@ -21,6 +21,7 @@ LISTING = Listing.NONE
 OFFER = VERB = "STARTTLS"
 PORTS = {"nut": 3493}
 IMPLICIT_PORTS: dict[str, int] = {}
+SERVICES: dict[str, bool] = {}
 ALPN = None  # none is registered for NUT
 MANNERS = tuple(Manner)
 LEGACY = False

@@ -22,6 +22,7 @@ LISTING = Listing.OPTIONAL  # RFC 2449, 5: CAPA is optional
 OFFER = VERB = "STLS"
 PORTS = {"pop3": 110}
 IMPLICIT_PORTS = {"pop3s": 995}
+SERVICES = {"_pop3._tcp": False, "_pop3s._tcp": True}  # RFC 6186, 3.3
 ALPN = "pop3"  # RFC 2595
 MANNERS = tuple(Manner)
 LEGACY = False

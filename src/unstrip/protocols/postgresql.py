@@ -23,6 +23,7 @@ OFFER = "SSL"
 VERB = "SSLRequest"
 PORTS = {"postgresql": 5432}
 IMPLICIT_PORTS = {"postgresqls": 5432}  # the same port; the name is ours, IANA has none
+SERVICES: dict[str, bool] = {}
 ALPN = "postgresql"
 MANNERS = (Manner.PLAIN, Manner.SPLIT)
 LEGACY = False

@@ -24,6 +24,7 @@ OFFER = "TLS"
 VERB = "RDP_NEG_REQ"
 PORTS = {"ms-wbt-server": 3389, "rdp": 3389}  # the second is in use, and none of IANA's
 IMPLICIT_PORTS: dict[str, int] = {}
+SERVICES: dict[str, bool] = {}
 ALPN = None  # none is registered for RDP
 MANNERS = (Manner.PLAIN, Manner.SPLIT)
 LEGACY = False

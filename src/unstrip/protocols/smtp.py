@@ -22,6 +22,7 @@ LISTING = Listing.DUE  # RFC 3207, 3: STARTTLS is an extension, and EHLO lists t
 OFFER = VERB = "STARTTLS"
 PORTS = {"smtp": 25, "submission": 587}
 IMPLICIT_PORTS = {"smtps": 465, "submissions": 465}
+SERVICES = {"_submission._tcp": False, "_submissions._tcp": True}  # RFC 6186, 3.1; 8314, 5.1
 ALPN = None  # none is registered for SMTP
 MANNERS = tuple(Manner)
 LEGACY = False

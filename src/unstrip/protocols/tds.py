@@ -27,6 +27,7 @@ OFFER = "ENCRYPTION"
 VERB = "PRELOGIN"
 PORTS = {"ms-sql-s": 1433}
 IMPLICIT_PORTS = {"tds8": 1433}  # the same port; the name is ours, IANA has none
+SERVICES: dict[str, bool] = {}
 ALPN = "tds/8.0"
 MANNERS = (Manner.PLAIN, Manner.SPLIT)
 LEGACY = True

@@ -23,6 +23,7 @@ OFFER = "DO START_TLS"
 VERB = "WILL START_TLS"
 PORTS = {"telnet": 23}
 IMPLICIT_PORTS = {"telnets": 992}
+SERVICES: dict[str, bool] = {}
 ALPN = None  # none is registered for Telnet
 MANNERS = (Manner.PLAIN,)  # half of the request is a whole command, which may be answered
 LEGACY = False

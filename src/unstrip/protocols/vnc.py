@@ -24,6 +24,7 @@ LISTING = Listing.DUE  # RFC 6143, 7.1.2: the server lists its security types
 OFFER = VERB = "VENCRYPT"
 PORTS = {"rfb": 5900, "vnc": 5900}
 IMPLICIT_PORTS: dict[str, int] = {}
+SERVICES: dict[str, bool] = {}
 ALPN = None  # none is registered for RFB
 MANNERS = (Manner.PLAIN,)  # the request is one byte
 LEGACY = False

@@ -24,6 +24,7 @@ LISTING = Listing.DUE  # RFC 6120, 4.3.2: features, however few, follow the head
 OFFER = VERB = "STARTTLS"
 PORTS = {"xmpp-client": 5222}
 IMPLICIT_PORTS = {"xmpps-client": 5223}  # by custom; XEP-0368 has it from SRV
+SERVICES = {"_xmpp-client._tcp": False, "_xmpps-client._tcp": True}  # RFC 6120, 3.2.1; XEP-0368
 ALPN = "xmpp-client"  # XEP-0368
 MANNERS = (Manner.PLAIN, Manner.SPLIT)  # XML minds case, and an unknown element ends the stream
 LEGACY = False

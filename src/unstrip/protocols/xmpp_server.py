@@ -24,6 +24,7 @@ NAME = "xmpp-server"
 ALIASES = ()
 PORTS = {"xmpp-server": 5269}
 IMPLICIT_PORTS = {"xmpps-server": 5270}  # by custom; XEP-0368 has it from SRV
+SERVICES = {"_xmpp-server._tcp": False, "_xmpps-server._tcp": True}  # RFC 6120, 3.2.1; XEP-0368
 ALPN = "xmpp-server"  # XEP-0368
 GREETS = False
 ALPN_DUE = False

@@ -2,8 +2,8 @@
 
 `judge` is pure and the only place that has opinions on it, so that the check, the guard, the
 daemon and the scanner cannot disagree. Rules are small functions, one file an idea: the offer,
-the request, the channel, and what could not be told. Requirements and probes are named by the
-IDs of docs/topics/threats.md.
+the request, the channel, what policies ask beyond it, and what could not be told. Requirements and
+probes are named by the IDs of docs/topics/threats.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from unstrip.evidence import Evidence
 from unstrip.policy import Decision, Level
 from unstrip.upgrade import Outcome
-from unstrip.verdict import channel, offer, request, unknown
+from unstrip.verdict import channel, expectation, offer, request, unknown
 from unstrip.verdict.case import Case, Rule
 from unstrip.verdict.channel import authenticated, exposure, good_enough
 from unstrip.verdict.values import (
@@ -40,7 +40,9 @@ __all__ = [
     "judge",
 ]
 
-RULES: tuple[Rule, ...] = offer.RULES + request.RULES + channel.RULES + unknown.RULES
+RULES: tuple[Rule, ...] = (
+    offer.RULES + request.RULES + channel.RULES + expectation.RULES + unknown.RULES
+)
 _SETTLED = frozenset({Outcome.NOT_OFFERED, Outcome.REFUSED})  # in clear, by agreement
 
 
@@ -98,7 +100,7 @@ def _name(case: Case, findings: tuple[Finding, ...]) -> Code:
 
 def _meets(decision: Decision, evidence: Evidence) -> bool:
     """The link is as good as asked for; an attempt that broke off is none."""
-    if evidence.failure is not None:
+    if evidence.failure is not None or decision.refuses:
         return False
     if evidence.secured and evidence.handshake is not None:
         whole = not (evidence.upgrade and evidence.upgrade.exposed)

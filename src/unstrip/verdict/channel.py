@@ -11,6 +11,7 @@ from unstrip.evidence import Evidence
 from unstrip.handshake import Handshake
 from unstrip.policy import Decision, Level
 from unstrip.policy.history import proved
+from unstrip.tlsa import Match, TlsaSet
 from unstrip.trouble import Trouble
 from unstrip.upgrade import Outcome
 from unstrip.verdict.case import Case, Ground, combined, offered_words
@@ -26,17 +27,41 @@ _SOMEBODY_ELSES = frozenset({Fault.SELF_SIGNED, Fault.UNTRUSTED, Fault.WRONG_NAM
 
 
 def authenticated(decision: Decision, handshake: Handshake | None) -> bool:
-    """Tell whether the peer proved to be the one that `decision` accepts."""
+    """Tell whether the peer proved to be the one that was meant.
+
+    A name that only an unsigned answer gave us may be another's: to prove that is to prove nothing
+    (R10, P-11).
+    """
+    return decision.vouched and proven(decision, handshake)
+
+
+def proven(decision: Decision, handshake: Handshake | None) -> bool:
+    """Tell whether the certificate is one that `decision` accepts for this host."""
     if handshake is None or not handshake.chain:
         return False
     if decision.pins:
         return spki(handshake.chain[0]) in decision.pins
+    if decision.tlsa is not None:
+        found = handshake.dane
+        met = found is not None and found.valid and found.record in decision.tlsa.records
+        return bool(met)
     return handshake.webpki is not None and handshake.webpki.valid
 
 
 def good_enough(decision: Decision, handshake: Handshake) -> bool:
-    """Tell whether a finished handshake is as good as `decision` asks; looser levels take any."""
-    return decision.level < Level.AUTHENTICATED or authenticated(decision, handshake)
+    """Tell whether a finished handshake is as good as `decision` asks; looser levels take any.
+
+    What is known of this very host (its TLSA records, earlier visits) asks for no more than that it
+    is this host, even where an unsigned answer named it: to refuse it would only stop the mail to
+    it (RFC 7672, 2.2.1). What is wanted of whoever is meant, it cannot give.
+    """
+    if decision.refuses:
+        return False
+    if decision.level < Level.AUTHENTICATED:
+        return True
+    asking = [policy for policy in decision.because if policy.level is decision.level]
+    of_this_host = bool(asking) and all(policy.attests for policy in asking)
+    return (proven if of_this_host else authenticated)(decision, handshake)
 
 
 def exposure(decision: Decision, evidence: Evidence) -> Exposure:
@@ -87,7 +112,7 @@ def partly_in_clear(case: Case) -> Iterator[Finding]:
 def certificate(case: Case) -> Iterator[Finding]:
     """The certificate does not prove who is there: misconfigured, or somebody else's."""
     handshake = case.evidence.handshake
-    if handshake is None or authenticated(case.decision, handshake):
+    if handshake is None or proven(case.decision, handshake):
         return
     grounds = list(_interception(case, handshake)) if _could_be_anyones(handshake) else []
     confidence = combined(grounds)
@@ -96,8 +121,19 @@ def certificate(case: Case) -> Iterator[Finding]:
         yield Finding(Code.TLS_INTERCEPTED, confidence, words, tuple(g.words for g in grounds))
     if case.decision.pins:
         yield Finding(Code.PIN_MISMATCH, 0.99, "the public key is none of those that are pinned")
+    elif case.decision.tlsa is not None:
+        yield from _dane_mismatch(case.decision.tlsa, handshake.dane)
     elif handshake.webpki is not None:
         yield Finding(Code.CERTIFICATE_INVALID, 0.99, _fault_words(handshake), source="RFC 9525, 6")
+
+
+def _dane_mismatch(tlsa: TlsaSet, found: Match | None) -> Iterator[Finding]:
+    """A certificate that nobody held against the records proves nothing, and misses nothing."""
+    if found is not None:
+        of = "".join(f" of {brief(base)}" for base in tlsa.names[:1])
+        words = f"the certificate does not meet the TLSA records{of}"
+        because = tuple(filter(None, [found.words]))
+        yield Finding(Code.DANE_MISMATCH, 0.99, words, because, source="RFC 7672, 2.2")
 
 
 def downgraded(case: Case) -> Iterator[Finding]:

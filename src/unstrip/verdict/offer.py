@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 
 from unstrip.escaping import brief
 from unstrip.evidence import Evidence
+from unstrip.policy import irc_sts
 from unstrip.policy.history import STEADY_TIME, STEADY_VISITS, proved
+from unstrip.protocols import irc
 from unstrip.upgrade import Listing, Outcome, Upgrade, lists
 from unstrip.verdict.case import Case, Ground, combined, offered_words, proofs
 from unstrip.verdict.values import Code, Finding, Proof
@@ -105,7 +107,8 @@ def missing(case: Case) -> Iterator[Finding]:
     else:
         words = _words(case, "{} is not offered", "TLS is refused")
         words += "; from this one look nobody can tell why"
-        because = (*(ground.words for ground in _doors(case)), *_asked_anyway(case))
+        doors = (ground.words for ground in _doors(case))
+        because = (*doors, *_asked_anyway(case), *_told_where(case))
         yield Finding(Code.OFFER_ABSENT_UNEXPLAINED, 0.9, words, because)
 
 
@@ -252,6 +255,13 @@ def _asked_anyway(case: Case) -> tuple[str, ...]:
     if case.evidence.insisted and case.upgrade.said:
         return ("asked anyway, it was refused",)
     return ()
+
+
+def _told_where(case: Case) -> Iterator[str]:
+    """IRCv3, sts: the server may say which port has TLS, in words that anybody could have said."""
+    port = irc_sts.hint(case.evidence) if case.protocol.NAME == irc.NAME else None
+    if port is not None:
+        yield f"in clear it was said that TLS is at port {port}: check that one"
 
 
 def _gap(case: Case) -> tuple[Proof, ...]:

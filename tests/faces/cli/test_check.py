@@ -203,7 +203,7 @@ def test_the_exit_codes_are_what_each_verdict_says(good, strict, options):
 
 
 def test_the_real_command_says_the_same_as_in_the_tests(good, options):
-    words = ("check", target(good), "--no-history", *options)
+    words = ("check", target(good), "--no-store", *options)
     apart, here = run_apart(*words), run(*words)
     assert apart.code == here.code == 0
     assert apart.err == here.err == ""
@@ -218,11 +218,11 @@ def read_nothing_of(*words):
 
 
 def test_a_reader_who_has_gone_is_no_reason_for_a_traceback(good, options):
-    assert read_nothing_of("check", target(good), "--no-history", *options)[1] == ""
+    assert read_nothing_of("check", target(good), "--no-store", *options)[1] == ""
 
 
 def test_a_reader_who_has_gone_does_not_make_a_good_server_fall_short(good, options):
-    code, _ = read_nothing_of("check", target(good), "--no-history", *options)
+    code, _ = read_nothing_of("check", target(good), "--no-store", *options)
     assert code == Exit.UNKNOWN
 
 
@@ -230,7 +230,7 @@ def test_a_reader_who_has_gone_does_not_make_a_good_server_fall_short(good, opti
 def test_output_that_cannot_be_written_is_told(good, options):
     with (
         Path("/dev/full").open("wb") as full,
-        started("check", target(good), "--no-history", *options, stdout=full) as process,
+        started("check", target(good), "--no-store", *options, stdout=full) as process,
     ):
         err = process.stderr.read().decode()
         assert process.wait(PATIENCE) == Exit.UNKNOWN
@@ -461,7 +461,7 @@ def test_a_time_that_is_no_number_is_a_mistake(strict, options):
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
 def test_a_standard_stream_that_is_closed_is_no_reason_to_crash(closed, tmp_path):
-    command = f"{sys.executable} -m unstrip check smtp://127.0.0.1:1 --no-history {closed}"
+    command = f"{sys.executable} -m unstrip check smtp://127.0.0.1:1 --no-store {closed}"
     assert subprocess.run(["/bin/sh", "-c", command], check=False).returncode == 4
 
 
@@ -489,9 +489,9 @@ def test_a_server_that_once_had_tls_is_expected_to_have_it(pki, good, options):
     assert ran.record.verdict.decision.why() == "history"
 
 
-def test_history_names_the_file_of_earlier_visits(pki, good, tmp_path, home, options):
+def test_store_names_the_file_of_earlier_visits(pki, good, tmp_path, home, options):
     file = tmp_path / "visits.sqlite3"
-    words = ("check", target(good), "--require", "may", "--history", file, *options)
+    words = ("check", target(good), "--require", "may", "--store", file, *options)
     assert run(*words).code == 0
     assert file.exists()
     assert not (home / "state").exists()
@@ -500,33 +500,33 @@ def test_history_names_the_file_of_earlier_visits(pki, good, tmp_path, home, opt
     assert run(*words).code == 3
 
 
-def test_no_history_neither_consults_nor_keeps(pki, good, home, options):
-    words = ("check", target(good), "--require", "may", "--no-history", *options)
+def test_no_store_neither_consults_nor_keeps(pki, good, home, options):
+    words = ("check", target(good), "--require", "may", "--no-store", *options)
     assert run(*words).code == 0
     assert not (home / "state").exists()
     good.script = partial(smtp, pki=pki, offer=False, grant=refuses)
     assert run(*words).code == 0
 
 
-def test_a_history_that_cannot_be_opened_is_not_taken_for_empty(tmp_path, good, options):
+def test_a_store_that_cannot_be_opened_is_not_taken_for_empty(tmp_path, good, options):
     file = tmp_path / "visits.sqlite3"
     file.write_bytes(b"no database at all" * 99)
-    ran = run("check", target(good), "--history", file, *options)
+    ran = run("check", target(good), "--store", file, *options)
     assert ran.code == 4
     assert str(file) in ran.err
-    assert "--no-history" in ran.err
+    assert "--no-store" in ran.err
     assert good.peers == []
 
 
 def test_a_visit_that_cannot_be_read_is_told_with_the_same_hint(tmp_path, good, options):
     file = tmp_path / "visits.sqlite3"
-    words = ("check", target(good), "--history", file, *options)
+    words = ("check", target(good), "--store", file, *options)
     assert run(*words).code == 0
     with closing(sqlite3.connect(file)) as db, db:
         db.execute("update visit set evidence = '{}'")
     ran = run(*words)
     assert ran.code == 4
-    assert "--no-history" in ran.err
+    assert "--no-store" in ran.err
     assert "defect" not in ran.err
 
 
@@ -534,7 +534,7 @@ def test_a_visit_that_cannot_be_read_is_told_with_the_same_hint(tmp_path, good, 
 
 
 def test_vantage_is_what_json_printed_elsewhere(pki, good, tmp_path, options):
-    words = ("check", target(good), "--no-history", "--json", *options)
+    words = ("check", target(good), "--no-store", "--json", *options)
     elsewhere = tmp_path / "elsewhere.json"
     elsewhere.write_text(run(*words).out)
     good.script = partial(smtp, pki=pki, offer=False, grant=refuses)

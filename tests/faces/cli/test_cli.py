@@ -101,7 +101,7 @@ def defect(monkeypatch):
 
 
 def test_a_defect_of_ours_is_a_sentence_too(defect):
-    ran = run("check", "smtp://localhost", "--no-history")
+    ran = run("check", "smtp://localhost", "--no-store")
     assert ran.code == Exit.UNKNOWN
     error, hint = ran.err.splitlines()
     assert "something nobody thought of" in error
@@ -110,7 +110,7 @@ def test_a_defect_of_ours_is_a_sentence_too(defect):
 
 def test_who_asks_for_it_gets_the_traceback(defect, monkeypatch):
     monkeypatch.setenv("UNSTRIP_TRACEBACK", "1")
-    ran = run("check", "smtp://localhost", "--no-history")
+    ran = run("check", "smtp://localhost", "--no-store")
     assert ran.code == Exit.UNKNOWN
     assert "Traceback" in ran.err
     assert "RuntimeError: something nobody thought of" in ran.err
@@ -122,7 +122,7 @@ def test_an_interruption_at_any_place_is_130(ending, monkeypatch):
         raise ending
 
     monkeypatch.setattr(CHECK, "_plan", interrupted)
-    ran = run("check", "smtp://localhost", "--no-history")
+    ran = run("check", "smtp://localhost", "--no-store")
     assert ran.code == Exit.INTERRUPTED
     assert ran.err.strip() == "unstrip: error: interrupted"
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faces.cli.command import run
+from tests.faces.cli.command import run, run_apart
 from tests.verdict.scenes import (
     SMTP,
     SMTPS,
@@ -22,7 +22,7 @@ from tests.verdict.scenes import (
     upgraded,
 )
 from unstrip.evidence import Evidence, from_json
-from unstrip.io.store import History, Remembered, default_path
+from unstrip.io.store import Remembered, default_path, open_store
 
 HOST = SMTP.host
 
@@ -32,7 +32,7 @@ def remembered(home):
     """Three good visits to one port, one to another, one to another host, in the usual file."""
     other = replace(stripped(), endpoint=replace(SMTP, host="mx.example.net"))
     visits = (*steadily(upgraded()), implicit(), other)
-    with closing(History(default_path())) as store:
+    with closing(open_store(default_path())) as store:
         for visit in visits:
             store.keep(visit)
     return visits
@@ -140,10 +140,10 @@ def test_what_is_no_host_or_port_is_a_mistake(words):
 @pytest.mark.parametrize("words", [("list",), ("show", HOST), ("forget", HOST)])
 def test_another_file_may_be_named(words, remembered, tmp_path):
     file = tmp_path / "visits.sqlite3"
-    ran = run("history", *words, "--history", file)
+    ran = run("history", *words, "--store", file)
     assert "nothing is remembered" in ran.out + ran.err
     assert file.exists()
-    with closing(History(default_path())) as store:
+    with closing(open_store(default_path())) as store:
         assert len(store.remembered()) == 3
 
 
@@ -151,10 +151,20 @@ def test_another_file_may_be_named(words, remembered, tmp_path):
 def test_a_file_that_cannot_be_used_is_told_with_a_hint(words, tmp_path):
     file = tmp_path / "visits.sqlite3"
     file.write_bytes(b"no database at all" * 99)
-    ran = run("history", *words, "--history", file)
+    ran = run("history", *words, "--store", file)
     assert ran.code == 4
     assert str(file) in ran.err
-    assert "--history" in ran.err
+    assert "--store" in ran.err
+
+
+@pytest.mark.parametrize("words", [("list",), ("show", HOST), ("forget", HOST)])
+@pytest.mark.parametrize("url", ["postgresql://me:secret@127.0.0.1:1/unstrip", "mysql://x/y"])
+def test_a_database_that_cannot_be_used_is_told_without_its_password(words, url):
+    ran = run_apart("history", *words, "--store", url)
+    assert ran.code == 4
+    assert "postgresql://" in ran.err
+    assert "--store" in ran.err
+    assert "secret" not in ran.err
 
 
 def test_a_visit_that_cannot_be_read_is_told_and_can_still_be_released(remembered):
@@ -167,7 +177,7 @@ def test_a_visit_that_cannot_be_read_is_told_and_can_still_be_released(remembere
 
 
 def test_terminal_escapes_of_a_peer_are_escaped(home):
-    with closing(History(default_path())) as store:
+    with closing(open_store(default_path())) as store:
         store.keep(refused("454 \\x1b[31m\\x9b"))
     shown = run("history", "show", HOST, "--transcript").out
     assert "\\x1b[31m\\x9b" in shown
@@ -175,7 +185,7 @@ def test_terminal_escapes_of_a_peer_are_escaped(home):
 
 
 def test_visits_without_a_proof_are_shown_so(home):
-    with closing(History(default_path())) as store:
+    with closing(open_store(default_path())) as store:
         store.keep(days_ago(1, upgraded(untrusted())))
     shown = run("history", "show", HOST).out
     assert "expected: encrypt" in shown

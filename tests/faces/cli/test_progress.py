@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.faces.cli.test_speech import Stream
-from unstrip.faces.cli.progress import progress
+from unstrip.faces.cli.progress import counting, progress
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> str:
@@ -39,3 +39,28 @@ def test_an_error_inside_is_not_swallowed(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Stream(terminal=True))
     with pytest.raises(KeyError), progress(3, "checking"):
         raise KeyError
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, patience: float = 0.0) -> str:
+    """What three answers leave on such a standard error."""
+    stream = Stream(terminal=terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr("unstrip.faces.cli.progress._PATIENCE", patience)
+    with counting("asking") as advance:
+        for _ in range(3):
+            advance()
+    return stream.getvalue()
+
+
+def test_what_nobody_knows_the_end_of_is_counted_and_wiped_away(monkeypatch):
+    text = counted(monkeypatch, terminal=True)
+    assert "asking: 3 answers" in text
+    assert text.endswith("\r\x1b[K")
+
+
+def test_what_takes_no_second_is_not_counted(monkeypatch):
+    assert "answers" not in counted(monkeypatch, terminal=True, patience=60.0)
+
+
+def test_in_a_file_nothing_is_counted(monkeypatch):
+    assert counted(monkeypatch, terminal=False) == ""

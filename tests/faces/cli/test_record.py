@@ -17,6 +17,7 @@ from tests.verdict.scenes import (
     stripped,
     unheard,
     upgraded,
+    visited,
 )
 from unstrip.comparison import Visits, compare
 from unstrip.evidence import Evidence, from_json, to_json
@@ -28,7 +29,7 @@ from unstrip.verdict import Standing
 
 def checked(evidence: Evidence, *beside: Evidence, **others: object) -> Checked:
     verdict = judged(evidence, VERIFY, beside=beside, **others)
-    return Checked(evidence.endpoint, evidence, beside, verdict)
+    return Checked(visited(evidence), evidence, beside, verdict)
 
 
 CHECKED = {

@@ -29,6 +29,7 @@ from tests.verdict.scenes import (
     unheard,
     untrusted,
     upgraded,
+    visited,
 )
 from unstrip.evidence import Evidence
 from unstrip.faces.cli.report import (
@@ -62,7 +63,7 @@ EVIDENCE = {
 
 
 def checked(evidence: Evidence, decision: Decision = VERIFY) -> Checked:
-    return Checked(evidence.endpoint, evidence, (), judged(evidence, decision))
+    return Checked(visited(evidence), evidence, (), judged(evidence, decision))
 
 
 def cells(evidence: Evidence) -> dict[str, str]:

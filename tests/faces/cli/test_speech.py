@@ -8,7 +8,7 @@ import sys
 import click
 import pytest
 
-from unstrip.faces.cli.speech import Complaint, Exit, colourful, complain, paint, say
+from unstrip.faces.cli.speech import Complaint, Exit, colourful, complain, paint, say, warn
 
 
 class Stream(io.StringIO):
@@ -78,6 +78,11 @@ def test_complain_speaks_on_standard_error_with_a_hint(capsys):
 def test_complain_without_a_hint_gives_none(capsys):
     complain("it is broken")
     assert capsys.readouterr().err == "unstrip: error: it is broken\n"
+
+
+def test_a_warning_goes_to_standard_error(capsys):
+    warn("it is old")
+    assert capsys.readouterr() == ("", "unstrip: warning: it is old\n")
 
 
 def test_a_complaint_is_a_mistake_of_the_users_unless_told_otherwise():

@@ -1,11 +1,14 @@
 """Zones for real name servers, signed here: a parent that vouches for its children, or does not."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import dns.dnssec
+import dns.rdata
+import dns.rdatatype
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -15,6 +18,8 @@ APEX: Final = """\
 @ 60 IN NS ns
 ns 60 IN A 127.0.0.1
 """
+# a TLSA record below the apex as bytes (RFC 3597, 5)
+_ODD: Final = re.compile(r"^(\S+) (?:(\d+) )?(?:IN )?TLSA \\# \d+ ([0-9a-f]*)\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ def unsigned(name: str, records: str) -> Zone:
 
 def signed(name: str, records: str, until: timedelta = timedelta(days=1)) -> Zone:
     """Signed with a new key, from a week ago `until` then from now."""
-    zone = dns.zone.from_text(APEX + records, f"{name}.", relativize=False)
+    zone = _parsed(name, APEX + records)
     private = ec.generate_private_key(ec.SECP256R1())
     public = dns.dnssec.make_dnskey(private.public_key(), "ECDSAP256SHA256", flags=257)
     now = datetime.now(UTC)
@@ -61,6 +66,17 @@ def signed(name: str, records: str, until: timedelta = timedelta(days=1)) -> Zon
             expiration=now + until,
         )
     return Zone(name, zone.to_text(), str(dns.dnssec.make_ds(f"{name}.", public, "SHA256")))
+
+
+def _parsed(name: str, text: str) -> dns.zone.Zone:
+    """A zone; TLSA records of which nobody could make sense go in as bytes, or nothing would."""
+    odd = _ODD.findall(text)
+    zone = dns.zone.from_text(_ODD.sub("", text), f"{name}.", relativize=False)
+    for owner, ttl, data in odd:
+        found = zone.find_rdataset(f"{owner}.{name}.", dns.rdatatype.TLSA, create=True)
+        raw = bytes.fromhex(data)
+        found.add(dns.rdata.GenericRdata(found.rdclass, found.rdtype, raw), int(ttl or 60))
+    return zone
 
 
 def forged(zone: Zone, changes: Mapping[str, str]) -> Zone:

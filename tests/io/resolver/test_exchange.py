@@ -20,7 +20,8 @@ from tests.io.resolver.nameserver import (
     reply,
     silent,
 )
-from unstrip.io.resolver.exchange import BadName, Garbled, ask, exchange
+from unstrip.io.resolver.exchange import BadName, ask, exchange
+from unstrip.io.resolver.parsing import Garbled
 from unstrip.io.resolver.servers import Server
 from unstrip.policy.questions import Dns, Kind
 

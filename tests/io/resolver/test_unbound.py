@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import pytest
 
+from tests.io.resolver.test_parsing import GOOD, QUESTION, SHORT, SPOILT, response
 from unstrip.io.resolver import unbound
 from unstrip.io.resolver.unbound import Unavailable, Validator, anchor
+from unstrip.policy.questions import Security, Status
 
 DS = "example. IN DS 1 13 2 " + "ab" * 32 + "\n"
 
@@ -48,3 +52,24 @@ def test_a_trust_anchor_is_a_key_or_the_digest_of_one(tmp_path, kind):
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
     with pytest.raises(Unavailable, match="can be read from"):
         unbound._with_anchors(tmp_path)
+
+
+def heard(packet):
+    """What becomes of a result of the library's with this packet in it."""
+    kept = ctypes.create_string_buffer(packet, len(packet) or 1)
+    place = ctypes.cast(kept, ctypes.c_void_p)
+    result = unbound._Result(answer_packet=place, answer_len=len(packet), secure=1)
+    return unbound._answer(result, QUESTION)
+
+
+def test_a_tlsa_record_that_makes_no_sense_does_not_spoil_the_others():
+    found = heard(response(SHORT, GOOD))
+    assert (found.status, found.security) == (Status.FOUND, Security.SECURE)
+    assert {record.data for record in found.records} == {SHORT[3:], GOOD[3:]}
+
+
+@pytest.mark.parametrize("packet", [b"", *SPOILT.values()], ids=["nothing", *SPOILT])
+def test_a_packet_that_cannot_be_read_is_a_failure_whatever_the_library_says_of_it(packet):
+    found = heard(packet)
+    assert (found.status, found.security) == (Status.MALFORMED, Security.UNCHECKED)
+    assert found.words == f"libunbound: {len(packet)} bytes that are no DNS message"

@@ -11,8 +11,11 @@ import click
 from unstrip.faces.cli.check import check
 from unstrip.faces.cli.compare import compare
 from unstrip.faces.cli.demo import demo
+from unstrip.faces.cli.explain import explain
 from unstrip.faces.cli.history import history
 from unstrip.faces.cli.lab import lab
+from unstrip.faces.cli.policy import policy
+from unstrip.faces.cli.publish import publish
 from unstrip.faces.cli.speech import Complaint, Exit, ReaderGone, complain
 
 
@@ -24,7 +27,7 @@ def cli() -> None:
 
 _REPORT = "please report it, with what UNSTRIP_TRACEBACK=1 shows"
 
-for command in (check, compare, history, lab, demo):
+for command in (check, explain, policy, publish, compare, history, lab, demo):
     cli.add_command(command)
 
 

@@ -32,6 +32,12 @@ ADVICE: dict[Code, str] = {
     Code.NO_GREETING_IN_TLS: "repeat; do not speak first on this connection",
     Code.PARTLY_IN_CLEAR: "ask the operator to protect the data too; transfer nothing secret",
     Code.PIN_MISMATCH: "ask the operator, by another way, whether the key was changed",
+    Code.DANE_MISMATCH: (
+        "ask the operator, by another way, whether the key was changed before its TLSA record"
+    ),
+    Code.HOST_REFUSED: (
+        "try the domain's other servers, or this one later; then tell its operator what was found"
+    ),
     Code.CERTIFICATE_INVALID: "ask the operator; `--ca-file` if the issuer is your own",
     Code.RATE_LIMITED: "come back later; nothing is known about its TLS",
     Code.SERVICE_REFUSED: "ask the operator whether you may connect from here",
@@ -48,3 +54,9 @@ ADVICE: dict[Code, str] = {
         " your own, `--server-name` if it has another name"
     ),
 }
+
+# where a good certificate proves nothing, another one would not help
+UNPROVEN_ROUTE = (
+    "ask the domain's operator to publish MTA-STS or DANE (`unstrip publish` says how);"
+    " `--require encrypt` asks for less"
+)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from unstrip.faces.cli.options import AT_ONCE, FILE, PORT, VisitOptions, endpoints, terms, visiting
+from unstrip.faces.cli.asking import (
+    CONFIG,
+    NO_STORE,
+    POLICY,
+    STORE,
+    Asking,
+    AskingOptions,
+    asking,
+)
+from unstrip.faces.cli.options import AT_ONCE, FILE, PORT, VisitOptions, places, terms, visiting
 from unstrip.faces.cli.progress import progress
 from unstrip.faces.cli.speech import Complaint, Exit, say
 
 if TYPE_CHECKING:
     from unstrip.evidence import Endpoint, Evidence
-    from unstrip.io.check import Checked, Plan
-    from unstrip.io.store import History
-    from unstrip.policy.local import Table
+    from unstrip.faces.cli.record import DomainRecord, Record
+    from unstrip.faces.cli.report import Row
+    from unstrip.io.check import Plan
+    from unstrip.io.inquiry import Inquiry
 
 _EPILOG = """\b
 exit codes: 0 all meet the requirement, 1 some fall short, 2 usage,
@@ -28,6 +36,7 @@ exit codes: 0 all meet the requirement, 1 some fall short, 2 usage,
 
 \b
 example:
+  unstrip check example.org
   unstrip check smtp://mx.example.org imap://mail.example.org --probe"""
 
 
@@ -39,15 +48,25 @@ class Options(VisitOptions):
     probe: bool
     implicit_port: int | None
     policy: Path | None
+    config: Path | None
+    store: str | None
+    no_store: bool
     vantage: tuple[Path, ...]
-    history: Path | None
-    no_history: bool
     transcript: bool
     json: bool
+
+    @property
+    def asking(self) -> AskingOptions:
+        """Those that say whom it asks, and what it believes."""
+        return AskingOptions(self.config, self.store, self.no_store, self.ca_file, self.policy)
 
 
 @click.command(epilog=_EPILOG)
 @visiting
+@POLICY
+@CONFIG
+@STORE
+@NO_STORE
 @click.option(
     "--require",
     type=click.Choice(["may", "encrypt", "verify"]),
@@ -55,7 +74,6 @@ class Options(VisitOptions):
 )
 @click.option("--probe", is_flag=True, help="Look further: up to five more connections.")
 @click.option("--implicit-port", type=PORT, help="Port that --probe compares.")
-@click.option("--policy", type=FILE, metavar="TOML", help="Table of what must be protected.")
 @click.option(
     "--vantage",
     type=FILE,
@@ -63,60 +81,82 @@ class Options(VisitOptions):
     metavar="JSON",
     help="What `check --json` saw from another network.",
 )
-@click.option(
-    "--history", type=click.Path(dir_okay=False, path_type=Path), help="File of earlier visits."
-)
-@click.option("--no-history", is_flag=True, help="Neither consult nor keep earlier visits.")
 @click.option("--transcript", is_flag=True, help="Show what was said.")
 @click.option("--json", is_flag=True, help="One JSON object a target, with all the evidence.")
 def check(targets: tuple[str, ...], **options: object) -> None:
     """Check whether links are protected, and tell who took the protection away.
 
-    TARGET is a URL (smtp, imaps, xmpp-client, ldap, postgresql, ... as in
-    docs/reference/protocols.md; the port is optional), host:port with --protocol, or @FILE with one
-    of these a line.
+    TARGET is a domain (example.org: the servers that take its mail, and those that its SRV records
+    name), a URL (smtp, imaps, xmpp-client, ldap, postgresql, ... as in docs/reference/protocols.md;
+    the port is optional), host:port with --protocol, or @FILE with one of these a line.
     """
     from unstrip.io.asyncio import run
 
     chosen = Options(**options)  # type: ignore[arg-type]
-    visited = endpoints(targets, chosen)
-    with _history(chosen) as history:
-        plan = _plan(chosen, history)
-        _check_vantages(plan, visited)
-        sys.exit(run(lambda: _check_all(visited, plan, chosen)))
+    visited = places(targets, chosen)
+    sys.exit(run(lambda: _check_all(visited, chosen)))
 
 
-async def _check_all(endpoints: list[Endpoint], plan: Plan, options: Options) -> Exit:
+async def _check_all(places: list[Endpoint | str], options: Options) -> Exit:
     """Check all, some at a time; keep only what is to be printed."""
     import asyncio
 
-    from unstrip.faces.cli.report import Row, lines, row, worst
+    from unstrip.faces.cli.report import lines, worst
 
-    rows: dict[int, Row] = {}
-    waiting = iter(enumerate(endpoints))
-    with progress(len(endpoints), "checking") as advance:
+    told: dict[int, _Told] = {}
+    waiting = iter(enumerate(places))
+    async with asking(options.asking) as asked:
+        plan = _plan(options, asked)
+        _check_vantages(plan, places)
+        with progress(len(places), "checking") as advance:
 
-        async def work() -> None:
-            from unstrip.io.check import check as check_one
+            async def work() -> None:
+                for index, place in waiting:
+                    told[index] = await _check_one(place, plan, asked.inquiry, options)
+                    advance()
 
-            for index, endpoint in waiting:
-                checked = await check_one(endpoint, plan)
-                rows[index] = row(checked, transcript=options.transcript)
-                if options.json:
-                    _print_json(checked)
-                advance()
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(AT_ONCE, len(endpoints))):
-                    group.create_task(work())
-        except ExceptionGroup as several:  # the first that went wrong stopped the others
-            raise several.exceptions[0] from None
-    in_order = [rows[index] for index in range(len(endpoints))]
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(AT_ONCE, len(places))):
+                        group.create_task(work())
+            except ExceptionGroup as several:  # the first that went wrong stopped the others
+                raise several.exceptions[0] from None
+    in_order = [told[index] for index in range(len(places))]
+    rows = [row for one in in_order for row in one.rows]
     if not options.json:
-        for text in lines(in_order, _heading(options)):
+        about = [text for one in in_order for text in one.about]
+        for text in lines(rows, _heading(options), about):
             say(text)
-    return worst(one.exit for one in in_order)
+    return worst(one.exit for one in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What there is to print of one target."""
+
+    rows: list[Row]
+    about: list[str]
+
+
+async def _check_one(
+    place: Endpoint | str, plan: Plan, inquiry: Inquiry, options: Options
+) -> _Told:
+    from unstrip.faces.cli.domains import summary
+    from unstrip.faces.cli.record import domain_record, record
+    from unstrip.faces.cli.report import row, rows_of
+    from unstrip.io.check import check as check_endpoint
+    from unstrip.io.domain import check_domain
+
+    if isinstance(place, str):
+        domain = await check_domain(place, plan, inquiry)
+        if options.json:
+            _print_json(domain_record(domain))
+        about = [text for service in domain.services for text in summary(service)]
+        return _Told(rows_of(domain, transcript=options.transcript), about)
+    checked = await check_endpoint(place, plan)
+    if options.json:
+        _print_json(record(checked))
+    return _Told([row(checked, transcript=options.transcript)], [])
 
 
 def _heading(options: Options) -> str:
@@ -124,14 +164,13 @@ def _heading(options: Options) -> str:
     return f"{asked}{', probing' if options.probe else ''}"
 
 
-def _print_json(checked: Checked) -> None:
+def _print_json(printed: Record | DomainRecord) -> None:
     from unstrip.evidence import to_json
-    from unstrip.faces.cli.record import record
 
-    say(to_json(record(checked)))
+    say(to_json(printed))
 
 
-def _plan(options: Options, history: History | None) -> Plan:
+def _plan(options: Options, asked: Asking) -> Plan:
     from unstrip.io.check import Plan
     from unstrip.policy import Level, Policy
 
@@ -140,67 +179,44 @@ def _plan(options: Options, history: History | None) -> Plan:
         requirement=Policy(
             "command line" if options.require else "default", Level(options.require or "verify")
         ),
-        table=_table(options.policy),
-        history=history,
+        table=asked.inquiry.beliefs.table,
+        store=asked.store,
         probe=options.probe,
         implicit_port=options.implicit_port,
         elsewhere=tuple(_vantages(options.vantage)),
+        inquiry=asked.inquiry,
     )
 
 
-def _table(path: Path | None) -> Table:
-    import platformdirs
-
-    from unstrip.policy import local
-
-    chosen = path or platformdirs.user_config_path("unstrip") / "policy.toml"
-    if path is None and not os.path.lexists(chosen):
-        return local.Table()  # anything else that cannot be read is an error, not an empty table
-    try:
-        return local.parse(chosen.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, local.BadTable) as error:
-        raise Complaint(f"{chosen}: {error}", "see docs/reference/policy-file.md") from error
-
-
-def _check_vantages(plan: Plan, endpoints: list[Endpoint]) -> None:
+def _check_vantages(plan: Plan, places: list[Endpoint | str]) -> None:
     """What was seen elsewhere has to be about a target, or somebody expects too much of it."""
     from unstrip.io.check import about
 
-    if plan.elsewhere and not any(about(s, e) for s in plan.elsewhere for e in endpoints):
+    named = [place for place in places if not isinstance(place, str)]
+    unmatched = plan.elsewhere and len(named) == len(places)  # a domain's servers are not known yet
+    if unmatched and not any(about(s, e) for s in plan.elsewhere for e in named):
         seen = ", ".join(sorted({str(seen.endpoint) for seen in plan.elsewhere})[:3])
         raise Complaint("--vantage: nothing was seen there of any target", f"it is about {seen}")
 
 
 def _vantages(paths: tuple[Path, ...]) -> Iterator[Evidence]:
-    from unstrip.evidence import from_json
-    from unstrip.faces.cli.record import Record
-
     for path in paths:
         try:
             for line in path.read_text(encoding="utf-8").splitlines():
                 if line.strip():
-                    yield from_json(Record, line).evidence
+                    yield from _seen(line)
         except (OSError, ValueError, RecursionError) as error:
             words = f"{path} is not what `unstrip check --json` prints: {error}"
             raise Complaint(words) from error
 
 
-@contextmanager
-def _history(options: Options) -> Iterator[History | None]:
-    """Open the history; one that cannot be used is an error, since it might have raised the bar."""
-    from unstrip.io.store import History, StoreError, default_path
+def _seen(line: str) -> Iterator[Evidence]:
+    """Read one line: a domain has several servers."""
+    from unstrip.evidence import from_json
+    from unstrip.faces.cli.record import DomainRecord, Record
 
-    if options.no_history:
-        yield None
+    if '"services":' not in line:
+        yield from_json(Record, line).evidence
         return
-    hint = "give --history FILE, or --no-history to do without"
-    try:
-        history = History(options.history or default_path())
-    except StoreError as error:
-        raise Complaint(str(error), hint, Exit.UNKNOWN) from error
-    try:
-        yield history
-    except StoreError as error:
-        raise Complaint(str(error), hint, Exit.UNKNOWN) from error
-    finally:
-        history.close()
+    for service in from_json(DomainRecord, line).services:
+        yield from (server.evidence for server in service.servers)

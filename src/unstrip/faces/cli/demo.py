@@ -135,7 +135,7 @@ async def _demo(*, json: bool) -> Exit:
 async def play(scene: Scene, authority: Authority) -> Checked:
     """Set one scene up, check it, and take it down again."""
     from unstrip.io.check import check
-    from unstrip.io.store import History
+    from unstrip.io.store import open_store
     from unstrip.lab.servers import serve
 
     context = authority.context("localhost", flaw=scene.flaw)
@@ -145,8 +145,8 @@ async def play(scene: Scene, authority: Authority) -> Checked:
         plan = _plan(scene, authority, door.port)
         if scene.visited:
             directory = stack.enter_context(TemporaryDirectory(prefix="unstrip-demo-"))
-            history = stack.enter_context(closing(History(Path(directory) / "history")))
-            plan = replace(plan, history=history)
+            store = stack.enter_context(closing(open_store(Path(directory) / "store")))
+            plan = replace(plan, store=store)
         port = door.port if scene.implicit else server.port
         if scene.visited:
             async with _box("pass", scene, server.port, door.port) as port:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,14 +12,11 @@ from unstrip.faces.cli.speech import Complaint, Exit, say
 
 if TYPE_CHECKING:
     from unstrip.evidence import Endpoint, Evidence
-    from unstrip.io.store import History
+    from unstrip.io.store import Store
 
 
 _option = click.option(
-    "--history",
-    "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File of earlier visits.",
+    "--store", "where", metavar="FILE|URL", help="Where earlier visits are kept."
 )
 
 
@@ -36,11 +32,11 @@ def history() -> None:
 @history.command("list")
 @click.option("--json", is_flag=True, help="One JSON object an endpoint.")
 @_option
-def list_(path: Path | None, *, json: bool) -> None:
+def list_(where: str | None, *, json: bool) -> None:
     """List the endpoints that are remembered."""
     from unstrip.evidence import to_json
 
-    with _opened(path) as store:
+    with _opened(where) as store:
         endpoints = store.remembered()
     if not endpoints and not json:
         say("nothing is remembered")
@@ -60,12 +56,12 @@ def list_(path: Path | None, *, json: bool) -> None:
 @click.option("--transcript", is_flag=True, help="Show what was said.")
 @click.option("--json", is_flag=True, help="One JSON object a visit, the evidence whole.")
 @_option
-def show(path: Path | None, host: str, *, transcript: bool, json: bool) -> None:
+def show(where: str | None, host: str, *, transcript: bool, json: bool) -> None:
     """Show the visits to HOST."""
     from unstrip.evidence import to_json
 
     name = _name(host)
-    with _opened(path) as store:
+    with _opened(where) as store:
         known = [each.endpoint for each in store.remembered() if each.endpoint.host == name]
         visits = {endpoint: store.visits(endpoint) for endpoint in known}
     if not known:
@@ -96,10 +92,10 @@ def _show(endpoint: Endpoint, visits: tuple[Evidence, ...], *, transcript: bool)
 @click.argument("host")
 @click.option("--port", type=click.IntRange(1, 65535), help="Only this port of it.")
 @_option
-def forget(path: Path | None, host: str, *, port: int | None) -> None:
+def forget(where: str | None, host: str, *, port: int | None) -> None:
     """Release what is expected of HOST."""
     name = _name(host)
-    with _opened(path) as store:
+    with _opened(where) as store:
         count = store.forget(name, port)
     if not count:
         raise _nothing(name)
@@ -120,14 +116,14 @@ def _name(host: str) -> str:
 
 
 @contextmanager
-def _opened(path: Path | None) -> Iterator[History]:
-    from unstrip.io.store import History, StoreError, default_path
+def _opened(where: str | None) -> Iterator[Store]:
+    from unstrip.io.store import StoreError, default_path, open_store
 
     try:
-        store = History(path or default_path())
+        store = open_store(where or default_path())
         try:
             yield store
         finally:
             store.close()
     except StoreError as error:
-        raise Complaint(str(error), "give --history FILE", Exit.UNKNOWN) from error
+        raise Complaint(str(error), "give --store FILE", Exit.UNKNOWN) from error

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from unstrip.evidence import Endpoint
     from unstrip.io.session import Terms
 
+T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Any])
 AT_ONCE = 50  # targets visited at the same time
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -89,17 +90,49 @@ def endpoints(targets: tuple[str, ...], options: VisitOptions) -> list[Endpoint]
 
     Raises: Complaint: one cannot be understood, or there is none.
     """
-    from unstrip.target import BadTarget, parse
+    return _checked([_endpoint(*spelt, options) for spelt in _spelt_out(targets)], targets)
 
-    found: list[Endpoint] = []
+
+def places(targets: tuple[str, ...], options: VisitOptions) -> list[Endpoint | str]:
+    """Return what the targets name, as `endpoints` does; a bare name is a domain.
+
+    Raises: Complaint: one cannot be understood, or there is none.
+    """
+    found: list[Endpoint | str] = []
     for text, place in _spelt_out(targets):
-        try:
-            found.append(parse(text, options.protocol, options.server_name))
-        except BadTarget as error:
-            raise Complaint(f"{place}{error}", error.hint) from error
+        domain = None if options.protocol else _domain(text)
+        found.append(domain or _endpoint(text, place, options))
+    if (options.connect_to or options.server_name) and any(isinstance(p, str) for p in found):
+        words = "--connect-to and --server-name are for one server, not for a domain"
+        raise Complaint(words, "write smtp://mx.example.org")
+    return _checked(found, targets)
+
+
+def _checked(found: list[T], targets: tuple[str, ...]) -> list[T]:
     if not found:
         raise Complaint("there is no target to visit", f"is {targets[0]} empty?")
     return found
+
+
+def _endpoint(text: str, place: str, options: VisitOptions) -> Endpoint:
+    from unstrip.target import BadTarget, parse
+
+    try:
+        return parse(text, options.protocol, options.server_name)
+    except BadTarget as error:
+        raise Complaint(f"{place}{error}", error.hint) from error
+
+
+def _domain(text: str) -> str | None:
+    """A name with a dot in it, and nothing else, is a domain; anything else says what it is."""
+    from unstrip.hostname import BadHostName, host_name, is_address
+
+    if "." not in text.strip(".") or is_address(text):
+        return None
+    try:
+        return host_name(text)
+    except BadHostName:
+        return None
 
 
 def _spelt_out(targets: tuple[str, ...]) -> Iterator[tuple[str, str]]:

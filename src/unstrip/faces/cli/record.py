@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from unstrip.comparison import Comparison
 from unstrip.evidence import Evidence
-from unstrip.faces.cli.report import EXITS, exit_of
+from unstrip.faces.cli.report import EXITS, exit_of, rows_of, worst
 from unstrip.io.check import Checked
 from unstrip.io.compare import Compared
+from unstrip.io.domain import DomainChecked, ServiceChecked
+from unstrip.policy.dane import Route
 from unstrip.verdict import Code, Standing, Verdict
 
 
@@ -38,6 +40,53 @@ class Record:
     verdict: Verdict
     evidence: Evidence
     beside: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRecord:
+    """One service of a domain.
+
+    Attributes:
+        service: "mail", or the label of its SRV records.
+        route: how its servers were found; words: why they were not.
+        waits: why nothing is to be sent to any of them now, "" if something may be.
+        alarms: what has changed that somebody else would have liked.
+        servers: each of them, checked.
+    """
+
+    service: str
+    route: Route
+    words: str
+    waits: str
+    alarms: tuple[str, ...]
+    servers: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRecord:
+    """One domain. Attributes: target: its name; exit: the exit code for it; services: its own."""
+
+    target: str
+    exit: int
+    services: tuple[ServiceRecord, ...]
+
+
+def domain_record(domain: DomainChecked) -> DomainRecord:
+    """Return what is printed of one domain."""
+    services = tuple(_service_record(service) for service in domain.services)
+    return DomainRecord(domain.domain, worst(row.exit for row in rows_of(domain)).value, services)
+
+
+def _service_record(service: ServiceChecked) -> ServiceRecord:
+    derivation = service.inquired.derivation
+    return ServiceRecord(
+        service=derivation.sought.name,
+        route=derivation.route.route,
+        words=derivation.route.words,
+        waits=derivation.waits,
+        alarms=service.inquired.alarms,
+        servers=tuple(record(checked) for checked in service.servers),
+    )
 
 
 def record(checked: Checked) -> Record:

@@ -16,9 +16,11 @@ from datetime import datetime
 from unstrip.certificates import Unreadable, read
 from unstrip.escaping import printable
 from unstrip.evidence import Evidence
-from unstrip.faces.cli.advice import ADVICE
+from unstrip.faces.cli.advice import ADVICE, UNPROVEN_ROUTE
+from unstrip.faces.cli.domains import column, route_words
 from unstrip.faces.cli.speech import Exit, paint
 from unstrip.io.check import Checked
+from unstrip.io.domain import DomainChecked, ServiceChecked
 from unstrip.protocols import REGISTRY
 from unstrip.transcript import Layer, Side
 from unstrip.upgrade import Outcome
@@ -32,6 +34,7 @@ _HEADINGS = (
     "upgrade",
     "tls",
     "certificate",
+    "policy",
     "wiretap",
     "attacker",
     "later",
@@ -80,6 +83,28 @@ def row(checked: Checked, *, transcript: bool = False) -> Row:
     return Row(_cells(checked), tuple(_details(checked, transcript=transcript)), exit_of(checked))
 
 
+def rows_of(domain: DomainChecked, *, transcript: bool = False) -> list[Row]:
+    """Return what there is to print of a domain: a row a server, or why there is none.
+
+    A service that is not there needs no row, unless nothing else is.
+    """
+    empty = not any(service.servers for service in domain.services)
+    rows: list[Row] = []
+    for service in domain.services:
+        rows += [row(checked, transcript=transcript) for checked in service.servers]
+        if not service.servers and (empty or service.failed):
+            rows.append(_row_without_server(service))
+    return rows
+
+
+def _row_without_server(service: ServiceChecked) -> Row:
+    derivation = service.inquired.derivation
+    cells = (SHORT[Standing.UNKNOWN], derivation.domain, derivation.sought.protocol)
+    blanks = ("-",) * (len(_HEADINGS) - len(cells))
+    words = f"{derivation.domain}, {derivation.sought.name}: {route_words(derivation)}"
+    return Row((*cells, *blanks), tuple(wrapped(words, 2)), Exit.UNKNOWN)
+
+
 def exit_of(checked: Checked) -> Exit:
     """Return the exit code for one check."""
     return EXITS[checked.verdict.standing]
@@ -90,11 +115,16 @@ def worst(exits: Iterable[Exit]) -> Exit:
     return min(exits, key=_GRAVITY.index, default=Exit.MEETS)
 
 
-def lines(rows: list[Row], heading: str) -> Iterator[str]:
-    """Return the whole report, line by line."""
+def lines(rows: list[Row], heading: str, about: Iterable[str] = ()) -> Iterator[str]:
+    """Return the whole report, line by line.
+
+    Args: about: what is known of domains, before the table of their servers.
+    """
     table = [_HEADINGS, *(row.cells for row in rows)]
     widths = [max(len(cells[i]) for cells in table) for i in range(len(_HEADINGS))]
     yield heading
+    for text in about:
+        yield from wrapped(text, 2)
     yield ""
     for cells in table:
         yield "  " + "  ".join(_cell(*pair) for pair in zip(cells, widths, strict=True)).rstrip()
@@ -125,6 +155,7 @@ def _cells(checked: Checked) -> tuple[str, ...]:
         _upgrade(evidence),
         _tls(evidence),
         certificate_words(evidence, evidence.began),
+        column(checked),
         *(answer.value for answer in reach),
     )
 
@@ -179,12 +210,22 @@ def _details(checked: Checked, *, transcript: bool) -> Iterator[str]:
             yield from wrapped(_sentence(finding), 4)
             yield from _grounds(finding, evidence, 6)
     yield f"    required: {verdict.decision.level.value}, by {verdict.decision.why()}"
-    if advice := ADVICE.get(verdict.code):
-        if checked.beside:
-            advice = advice.replace("repeat with `--probe`; ", "").replace("and with `--probe`", "")
+    if advice := _advice(checked):
         yield from wrapped(f"to do: {advice}", 4)
     if transcript:
         yield from transcript_lines(evidence)
+
+
+def _advice(checked: Checked) -> str:
+    """Say what to do, as far as it is not done already."""
+    verdict = checked.verdict
+    codes = {finding.code for finding in verdict.findings}
+    if verdict.code is Code.TLS_OK_UNAUTHENTICATED and Code.ROUTE_UNPROVEN in codes:
+        return UNPROVEN_ROUTE
+    advice = ADVICE.get(verdict.code, "")
+    if checked.beside:
+        advice = advice.replace("repeat with `--probe`; ", "").replace("and with `--probe`", "")
+    return advice
 
 
 def _sentence(finding: Finding) -> str:

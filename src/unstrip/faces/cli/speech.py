@@ -44,6 +44,11 @@ def complain(words: str, hint: str = "") -> None:
         click.echo(f"unstrip: hint: {hint}", err=True)
 
 
+def warn(words: str) -> None:
+    """Say what the user should know, although it went on."""
+    click.echo(f"unstrip: warning: {words}", err=True)
+
+
 def colourful(stream: IO[str]) -> bool:
     """Tell whether `stream` may have colour (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

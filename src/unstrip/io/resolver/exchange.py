@@ -20,8 +20,8 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
-import dns.rdatatype
 
+from unstrip.io.resolver.parsing import Garbled, parsed
 from unstrip.io.resolver.servers import Server
 from unstrip.policy.questions import Dns
 
@@ -30,10 +30,6 @@ _LARGEST = 65535  # bytes of a message (RFC 1035, 4.2.2)
 _PORTS = range(1024, 65536)  # RFC 5452, 9.2: from as many as there are
 _TRIES = 8  # for a port that is free
 _WITHOUT_EDNS = {dns.rcode.FORMERR, dns.rcode.NOTIMP}  # RFC 6891, 7
-
-
-class Garbled(Exception):
-    """What came is no answer to what was asked."""
 
 
 class BadName(ValueError):
@@ -119,10 +115,7 @@ def read(
 
     Raises: Garbled: it is none.
     """
-    try:
-        answer = dns.message.from_wire(heard)
-    except Exception as error:  # the library's own errors, and those it has let through
-        raise Garbled(f"{len(heard)} bytes that are no DNS message") from error
+    answer = parsed(heard)
     if not query.is_response(answer):
         raise Garbled("an answer to another question, or with another id")
     # names are equal whatever their capitals, labels are not

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unstrip.escaping import brief
+from unstrip.hostname import is_address
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 _MOST = 3  # as in resolv.conf(5)
@@ -63,7 +64,7 @@ def system(trusted: Collection[str] = (), path: Path = RESOLV_CONF) -> tuple[Ser
         lines = []
     words = (line.split() for line in lines)
     named = [word[1] for word in words if word[:1] == ["nameserver"] and len(word) > 1]
-    addresses = [name for name in dict.fromkeys(named) if _is_address(name)][:_MOST]
+    addresses = [name for name in dict.fromkeys(named) if is_address(name)][:_MOST]
     return tuple(Server(name, trusted=name in trusted) for name in addresses or [_LOCAL])
 
 
@@ -73,14 +74,6 @@ def server(text: str, *, trusted: bool = False) -> Server:
     Raises: ValueError: it is none.
     """
     address, at, port = text.partition("@")
-    if not _is_address(address) or (at and not (port.isdecimal() and 0 < int(port) < 65536)):
+    if not is_address(address) or (at and not (port.isdecimal() and 0 < int(port) < 65536)):
         raise ValueError(f"'{brief(text)}' is no address of a DNS server")
     return Server(address, int(port or 53), trusted)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -16,7 +16,8 @@ import dns.message
 import dns.rcode
 
 from unstrip.io.resolver import reading
-from unstrip.io.resolver.exchange import BadName, Garbled, exchange
+from unstrip.io.resolver.exchange import BadName, exchange
+from unstrip.io.resolver.parsing import Garbled
 from unstrip.io.resolver.servers import Server
 from unstrip.io.resolver.trust import REMEDY, RETRY, Finding, SelfTest, Standing, Trust
 from unstrip.policy.questions import Dns, DnsAnswer, Security, Status
@@ -88,6 +89,9 @@ class Stub:
             return reading.failure(Status.MALFORMED, f"{server}: {error}")
         if answer.failed or finding.standing is Standing.PROVED:
             return answer
+        if finding.standing is Standing.UNKNOWN:  # who silences the trial must not turn DANE off
+            words = f"{server}: whether it validates could not be found out: {finding.words}"
+            return reading.failure(Status.TIMEOUT, words)
         # what is found out about the server later must not come too late for this answer
         ttl = answer.ttl if server.distrust else min(answer.ttl, int(RETRY))
         return replace(answer, ttl=ttl, words=_unchecked(server, finding))

@@ -17,11 +17,11 @@ from itertools import count
 from pathlib import Path
 
 import dns.exception
-import dns.message
 import dns.rdatatype
 
 from unstrip.io.resolver import reading
 from unstrip.io.resolver.exchange import BadName, name_of
+from unstrip.io.resolver.parsing import Garbled, parsed
 from unstrip.io.resolver.servers import Server
 from unstrip.policy.questions import Dns, DnsAnswer, Security, Status
 
@@ -234,9 +234,9 @@ def _answer(result: _Result, question: Dns) -> DnsAnswer:
         return replace(reading.failure(Status.SERVFAIL, words), security=Security.BOGUS)
     packet = ctypes.string_at(result.answer_packet, result.answer_len) if result.answer_len else b""
     try:
-        message = dns.message.from_wire(packet)
-    except Exception:  # noqa: BLE001  # the library's own errors, and those it has let through
-        return reading.failure(Status.MALFORMED, "libunbound: an answer that cannot be read")
+        message = parsed(packet)
+    except Garbled as error:
+        return reading.failure(Status.MALFORMED, f"libunbound: {error}")
     found = reading.answer(message, question)
     if found.failed:
         return found

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator, Iterator
 
+from unstrip.hostname import is_address
 from unstrip.lab.probing import binary, text
 from unstrip.lab.probing.attempt import Attempt, Relapse, Result, Subject, Trial
 from unstrip.lab.probing.injection import injections
@@ -41,7 +41,7 @@ async def examine(
     Raises: KeyError: no such protocol; Untestable; NotLoopback; Unresolved; OSError: it cannot be
         reached.
     """
-    name = "localhost" if _is_address(host) else host
+    name = "localhost" if is_address(host) else host
     subject = SUBJECTS[protocol].at(name)
     bench = Bench(subject, name, (host, port), deadline)
     async for trial in bench.run(attempts(subject, login)):
@@ -56,11 +56,3 @@ def attempts(subject: Subject, login: tuple[str, str] | None = None) -> Iterator
         yield subject.login(*login)
     if subject.relapse:
         yield Relapse(subject.relapse)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -1,0 +1,263 @@
+"""`unstrip policy`: what is known of mail domains' policies, and how to renew or release it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from unstrip.faces.cli.asking import (
+    CA_FILE,
+    CONFIG,
+    STORE,
+    AskingOptions,
+    asking,
+    configured,
+    named,
+    opened,
+)
+from unstrip.faces.cli.options import AT_ONCE
+from unstrip.faces.cli.policy_list import list_
+from unstrip.faces.cli.progress import counting, progress
+from unstrip.faces.cli.speech import Complaint, Exit, say
+
+if TYPE_CHECKING:
+    from unstrip.faces.cli.asking import Asking
+    from unstrip.faces.cli.policies import Refreshed
+    from unstrip.policy.mta_sts import Known, StsPolicy
+
+_RECORD = b"v="  # no field of a policy begins so
+
+
+@click.group()
+def policy() -> None:
+    """Show, renew, release and try the policies of mail domains (MTA-STS).
+
+    A policy that was fetched holds until its time is over, whatever becomes of the domain's DNS and
+    its policy host. `unstrip explain` says what all policies of a domain come to.
+    """
+
+
+policy.add_command(list_)
+
+
+# -- show and forget --------------------------------------------------------------------------
+
+
+@policy.command()
+@click.argument("domain", required=False)
+@CONFIG
+@STORE
+@click.option("--json", is_flag=True, help="One JSON object a domain.")
+def show(domain: str | None, config: Path | None, store: str | None, *, json: bool) -> None:
+    """Show what is known of DOMAIN, or of all domains."""
+    from unstrip.evidence import to_json
+    from unstrip.faces.cli.policies import lines, record
+
+    found = _known(AskingOptions(config, store), named(domain) if domain else None)
+    if not found and not json:
+        say("nothing is known")
+    for known in found:
+        if json:
+            say(to_json(record(known)))
+            continue
+        for line in lines(known, datetime.now(UTC)):
+            say(line)
+
+
+def _known(options: AskingOptions, domain: str | None) -> tuple[Known, ...]:
+    with opened(options, configured(options.config)) as store:
+        assert store is not None, "these commands have no --no-store"
+        if domain is None:
+            return store.domains()
+        known = store.known(domain)
+    if known is None:
+        raise _nothing(domain)
+    return (known,)
+
+
+@policy.command()
+@click.argument("domain")
+@CONFIG
+@STORE
+def forget(domain: str, config: Path | None, store: str | None) -> None:
+    """Release DOMAIN: forget its policy, and earlier visits to a host of that name.
+
+    For a domain whose policy was taken over, or that has given TLS up. The next look finds out
+    anew, and believes what it finds.
+    """
+    name, options = named(domain), AskingOptions(config, store)
+    with opened(options, configured(config)) as kept:
+        assert kept is not None, "this command has no --no-store"
+        count = kept.release(name)
+    if not count:
+        raise _nothing(name)
+    say(f"{name} released: {count} {'thing' if count == 1 else 'things'} forgotten")
+
+
+def _nothing(domain: str) -> Complaint:
+    return Complaint(f"nothing is known of {domain}", "unstrip policy show", Exit.FALLS_SHORT)
+
+
+# -- refresh ----------------------------------------------------------------------------------
+
+
+@policy.command()
+@click.argument("domains", nargs=-1, metavar="[DOMAIN...]")
+@CONFIG
+@STORE
+@CA_FILE
+def refresh(
+    domains: tuple[str, ...], config: Path | None, store: str | None, ca_file: Path | None
+) -> None:
+    """Look for new policies: of each DOMAIN at once, else of all whose policy is getting old.
+
+    A policy is getting old after a day, or after half of its time. Run it once a day. What cannot
+    be renewed goes on to hold until its time is over.
+    """
+    from unstrip.faces.cli.policies import news
+    from unstrip.io.asyncio import run
+
+    names = tuple(dict.fromkeys(map(named, domains)))
+    options = AskingOptions(config, store, ca_file=ca_file)
+    found = run(lambda: _refresh(names, options))
+    if not found:
+        say("no policy is getting old")
+    for each in found:
+        for line in news(each, datetime.now(UTC)):
+            say(line)
+    sys.exit(Exit.FALLS_SHORT if any(each.failed for each in found) else Exit.MEETS)
+
+
+async def _refresh(names: tuple[str, ...], options: AskingOptions) -> list[Refreshed]:
+    async with asking(options) as asked:
+        assert asked.store is not None, "this command has no --no-store"
+        if not names:
+            now = datetime.now(UTC)
+            names = tuple(known.domain for known in asked.store.domains() if known.aging(now))
+        return await _look(names, asked)
+
+
+async def _look(names: tuple[str, ...], asked: Asking) -> list[Refreshed]:
+    """Look for all, some at a time."""
+    import asyncio
+
+    from unstrip.faces.cli.policies import Refreshed
+
+    places = asyncio.Semaphore(AT_ONCE)
+    with progress(len(names), "looking") as advance:
+
+        async def one(name: str) -> Refreshed:
+            async with places:
+                before = asked.store.known(name) if asked.store else None
+                looked = await asked.inquiry.look(name, again=True)
+            advance()
+            return Refreshed(before, looked)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(name)) for name in names]
+        except ExceptionGroup as several:  # the first that went wrong stopped the others
+            raise several.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+# -- test -------------------------------------------------------------------------------------
+
+
+@policy.command()
+@click.argument("source", metavar="FILE|DOMAIN")
+@click.option("--mx", multiple=True, metavar="HOST", help="Must be one of the policy's hosts.")
+@CONFIG
+@CA_FILE
+def test(source: str, mx: tuple[str, ...], config: Path | None, ca_file: Path | None) -> None:
+    """Try a policy: a file of one, the text of a TXT record, or what DOMAIN publishes.
+
+    Of a file, the first line tells which of the two it is. Nothing is kept.
+    """
+    from unstrip.io.asyncio import run
+
+    hosts = tuple(map(named, mx))
+    path = Path(source)
+    if path.is_file():
+        found = _read(path)
+    else:
+        options = AskingOptions(config, no_store=True, ca_file=ca_file)
+        found = run(lambda: _published(named(source), options))
+    if found is None and hosts:
+        raise Complaint("--mx: a record names no hosts", "give the policy's file")
+    if found is not None:
+        _say_allowed(found, hosts)
+
+
+def _read(path: Path) -> StsPolicy | None:
+    """Return the policy in a file, None if it has a record.
+
+    Raises: Complaint: something is wrong with the one or the other.
+    """
+    from unstrip.faces.cli.policies import policy_words
+    from unstrip.policy.mta_sts import LONGEST, BadPolicy, BadRecord, parse, record_id
+
+    try:
+        with path.open("rb") as file:
+            body = file.read(LONGEST + 1)
+        if body.lstrip(b' "').startswith(_RECORD):
+            say(f"record: id {record_id(_records(body.splitlines()))}")
+            return None
+        found = parse(body)
+    except OSError as error:
+        raise Complaint(
+            f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
+        ) from error
+    except (BadPolicy, BadRecord) as error:
+        raise Complaint(f"{path}: {error}", code=Exit.FALLS_SHORT) from error
+    say(f"policy: {policy_words(found)}")
+    return found
+
+
+def _records(lines: Iterable[bytes]) -> list[bytes]:
+    """Return records as DNS has them: strings in quotes, as dig prints them, belong together."""
+    from unstrip.policy.mta_sts import BadRecord
+
+    try:
+        return [
+            "".join(shlex.split(line.decode("latin-1"))).encode("latin-1")
+            if line.startswith(b'"')
+            else line
+            for line in lines
+        ]
+    except ValueError as error:
+        raise BadRecord(f"{error}".lower()) from error
+
+
+async def _published(domain: str, options: AskingOptions) -> StsPolicy:
+    """Return what a domain publishes.
+
+    Raises: Complaint: nothing, or something is wrong with it.
+    """
+    from unstrip.faces.cli.policies import policy_words, troubles
+
+    with counting(f"asking about {domain}") as advance:
+        async with asking(options, advance) as asked:
+            known = (await asked.inquiry.look(domain)).known
+    for trouble in troubles(known):
+        code = Exit.FALLS_SHORT if trouble.certain else Exit.UNKNOWN
+        result = f"{trouble.result.value}: " if trouble.result else ""
+        raise Complaint(f"{domain}: {result}{trouble.words}", code=code)
+    if known.policy is None:
+        raise Complaint(f"{domain} publishes no policy", code=Exit.FALLS_SHORT)
+    say(f"{domain}: id {known.id}, {policy_words(known.policy)}")
+    return known.policy
+
+
+def _say_allowed(found: StsPolicy, hosts: tuple[str, ...]) -> None:
+    """Say of each host whether it is one of the policy's; end with 1 if one is none."""
+    for host in hosts:
+        say(f"{host}: {'allowed' if found.allows(host) else 'not allowed'}")
+    if not all(map(found.allows, hosts)):
+        sys.exit(Exit.FALLS_SHORT)

@@ -1,0 +1,71 @@
+"""The store: all that is kept from one run to the next, in SQLite or in PostgreSQL.
+
+A store that cannot be read is an error, never an empty one: that would loosen a decision.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from unstrip.io.store.database import Database, StoreError
+from unstrip.io.store.policies import KeptList, Policies
+from unstrip.io.store.schema import bring_up_to_date
+from unstrip.io.store.visits import Remembered, Visits
+
+__all__ = ["KeptList", "Remembered", "Store", "StoreError", "default_path", "open_store"]
+
+
+def default_path() -> Path:
+    """Return where the store is, by the platform's convention; an old one keeps its name."""
+    import platformdirs
+
+    folder = platformdirs.user_state_path("unstrip")
+    path, old = folder / "store.sqlite3", folder / "history.sqlite3"
+    return old if os.path.lexists(old) and not os.path.lexists(path) else path
+
+
+def open_store(where: str | Path) -> Store:
+    """Open a store; a file is made when it is not there.
+
+    Args: where: a path, or a URL "postgresql://...".
+    Raises: StoreError, here and from every method: it cannot be used.
+    """
+    database = _database(str(where))
+    try:
+        bring_up_to_date(database)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)
+
+
+class Store(Visits, Policies):
+    """Earlier visits and policies."""
+
+    def release(self, domain: str) -> int:
+        """Forget the policy of a domain, and the visits to a host of that name.
+
+        Returns: how many of both there were.
+        """
+        with self._database.transaction():
+            return self._forget_policy(domain) + self._forget(domain)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._database.close()
+
+
+def _database(where: str) -> Database:
+    scheme, separator, _ = where.partition("://")
+    if not separator:
+        from unstrip.io.store.sqlite import SqliteDatabase
+
+        return SqliteDatabase(Path(where))
+    if scheme not in ("postgresql", "postgres"):
+        raise StoreError("a store is a file, or a URL that begins with postgresql://")
+    try:
+        from unstrip.io.store.postgresql import PostgresqlDatabase
+    except ImportError as error:
+        raise StoreError("a store in PostgreSQL needs the extra: unstrip[shared]") from error
+    return PostgresqlDatabase(where)

@@ -1,0 +1,103 @@
+"""A database, as far as the store needs one: statements, rows, and a transaction of one at a time.
+
+Statements are our own words, in what both databases have in common of SQL, with `?` for a value.
+Whatever goes wrong in there is a `StoreError`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from unstrip.escaping import brief
+from unstrip.evidence import from_json
+
+PATIENCE = 5  # seconds to wait for whoever else is writing
+
+Value: TypeAlias = str | bytes | int
+Row: TypeAlias = tuple[Any, ...]
+T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class StoreError(OSError):
+    """The store cannot be read or written; nothing may be concluded from that."""
+
+
+class Database(ABC):
+    """Where all is kept.
+
+    Attributes: BYTES, NUMBERED: its words for the type of bytes, and of a key that it counts up by
+        itself; place: where it is, for people, without any password.
+    """
+
+    BYTES: ClassVar[str]
+    NUMBERED: ClassVar[str]
+    place: str
+
+    @abstractmethod
+    def rows(self, statement: str, *values: Value) -> list[Row]:
+        """Run a statement and return its rows."""
+
+    @abstractmethod
+    def run(self, statement: str, *values: Value) -> int:
+        """Run a statement and return how many rows it changed."""
+
+    @abstractmethod
+    def version(self) -> int:
+        """Return the version of the schema, 0 where there is none yet."""
+
+    @abstractmethod
+    def set_version(self, version: int) -> None:
+        """Say which version of the schema this is now."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Begin a transaction, once no other is under way in any process."""
+
+    @abstractmethod
+    def roll_back(self) -> None:
+        """Undo what was done since the beginning."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing of what is done meanwhile, and nobody else writes."""
+        self.begin()
+        try:
+            yield
+            self.run("commit")
+        except BaseException:
+            with suppress(StoreError):  # the first trouble is the one to be told
+                self.roll_back()
+            raise
+
+    def read(self, kind: type[T], kept: Any) -> T:  # noqa: ANN401  # whatever is found there
+        """Return a value that was kept as JSON. Raises: StoreError: it is none."""
+        try:
+            return from_json(kind, kept)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self.failed(error) from error
+
+    def failed(self, error: Exception) -> StoreError:
+        """Return the error to be raised because of another one."""
+        words = brief(" ".join(str(error).split()))
+        return StoreError(f"the store in {self.place} cannot be used: {words}")
+
+
+def microseconds(time: datetime) -> int:
+    """Return a time as it is kept: exact, and comparable in every database."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def moment(kept: int) -> datetime:
+    """Return the time that was kept."""
+    return _EPOCH + kept * _MICROSECOND

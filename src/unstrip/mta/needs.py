@@ -1,0 +1,82 @@
+"""What each server of a domain needs from whoever sends there: the same question for every sender.
+
+It is the decision again, sorted by what a mail server can be told to do about it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from unstrip.derivation import Derivation, Destination
+from unstrip.hostname import BadHostName, host_name
+from unstrip.policy import Level, dane
+from unstrip.policy.dane import Standing
+from unstrip.policy.mta_sts import Mode, StsPolicy
+
+
+class Need(Enum):
+    """What has to be done about one server."""
+
+    PINNED = "its key is one of the operator's"
+    DANE = "it has to meet its TLSA records"
+    NAMED = "its certificate has to prove its name"
+    ENCRYPTED = "TLS, whoever answers"
+    UNUSABLE = "the same, and only because its TLSA records cannot be used"
+    FREE = "nothing"
+    GONE = "nothing, and it has no address"
+    FAILED = "not to be used: DANE could not be looked up"
+    STRANGER = "not to be used: the domain's policy does not name it"
+
+
+def need(server: Destination) -> Need:
+    """Return what has to be done about one server.
+
+    That it has no address, a mail server sees by itself; if it finds one after all, what was
+    decided holds.
+    """
+    decision = server.decision
+    standing = server.dane.standing if server.dane else Standing.UNCHECKED
+    gone = standing is Standing.UNREACHABLE
+    if not _is_host_name(server.endpoint.host):  # nobody gets there, and no reply could hold it
+        return Need.GONE
+    if standing is Standing.FAILED:
+        return Need.FAILED
+    if any(p.refuses and not (gone and p.source == dane.SOURCE) for p in decision.because):
+        return Need.STRANGER
+    if decision.pins:
+        return Need.PINNED
+    if decision.level is Level.AUTHENTICATED:
+        return Need.DANE if decision.tlsa else Need.NAMED
+    if decision.level is Level.ENCRYPT:
+        alone = all(policy.source == dane.SOURCE for policy in decision.because)
+        return Need.UNUSABLE if standing is Standing.ENCRYPTED and alone else Need.ENCRYPTED
+    return Need.GONE if gone else Need.FREE
+
+
+def _is_host_name(name: str) -> bool:
+    try:
+        return host_name(name) == name
+    except BadHostName:
+        return False
+
+
+def servers(derivation: Derivation, *wanted: Need) -> tuple[Destination, ...]:
+    """Return the servers with one of these needs, in the order in which they are to be tried."""
+    return tuple(each for each in derivation.destinations if need(each) in wanted)
+
+
+def hosts(derivation: Derivation, *wanted: Need) -> tuple[str, ...]:
+    """Return their names."""
+    return tuple(dict.fromkeys(each.endpoint.host for each in servers(derivation, *wanted)))
+
+
+def closed(derivation: Derivation) -> bool:
+    """Tell whether a policy says who the domain's servers are, so that nobody else may be one."""
+    said = (policy for each in derivation.destinations for policy in each.opinions)
+    return bool(policy(derivation, Mode.ENFORCE)) or any(p.webpki and p.enforced for p in said)
+
+
+def policy(derivation: Derivation, mode: Mode) -> StsPolicy | None:
+    """Return the domain's MTA-STS policy if it is in force, and of this mode."""
+    found = derivation.sts.in_force(derivation.at) if derivation.sts else None
+    return found if found is not None and found.mode is mode else None

@@ -1,0 +1,277 @@
+"""What a Postfix sender is told of a domain: an answer for its smtp_tls_policy_maps.
+
+Postfix asks once for a whole domain, looks up its servers by itself, and does DANE by itself, for
+each of them. So one level has to do for all: the strictest that any of them needs, for who would be
+held to less could be put in the other's place. Where Postfix cannot be told all of a decision,
+`Answer.words` says what is missing.
+
+* A reply that Postfix cannot read holds up all mail to the domain: nothing goes into it that its
+  grammar lacks. No match is empty, no address is in one, and no brace in a policy's line.
+* The order is the policy's own, so that one policy has one answer.
+* Reports (TLSRPT, Postfix 3.10) are told of MTA-STS only: DANE it reports itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from unstrip.derivation import Derivation
+from unstrip.escaping import brief
+from unstrip.hostname import is_address
+from unstrip.mta.needs import Need, hosts, policy, servers
+from unstrip.policy.dane import Route
+from unstrip.policy.dane import Standing as Dane
+from unstrip.policy.mta_sts import Mode, StsPolicy
+from unstrip.policy.questions import Security
+
+_LONGEST_REASON = 200  # characters; Postfix logs no more
+_LONGEST = 90_000  # characters: socketmap_max_reply_size is 100,000
+_MOST_PATTERNS = 50  # of a policy; one that has more is told by the hosts it lets pass
+_BARRED = (Need.FAILED, Need.STRANGER)
+_USABLE = tuple(need for need in Need if need not in (*_BARRED, Need.GONE))
+_DANE_NEEDS = "Postfix needs smtp_dns_support_level = dnssec, and a resolver that validates"
+_INSECURE_DANE = "smtp_tls_dane_insecure_mx_policy has to be dane, as it is since Postfix 3.10"
+
+
+class Lookup(Enum):
+    """What became of a look-up, as Postfix has it."""
+
+    FOUND = "found"
+    NOTFOUND = "not found"  # the next map is asked, or main.cf's own level holds
+    TEMP = "temporary failure"  # mail waits
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer.
+
+    Attributes:
+        lookup: of which kind.
+        text: level and attributes, or the reason of a failure.
+        because: why, for people.
+        rule: the clause that it follows.
+        words: what Postfix has to be set to, and what it cannot be told.
+    """
+
+    lookup: Lookup
+    text: str = ""
+    because: str = ""
+    rule: str = ""
+    words: tuple[str, ...] = ()
+
+
+def answer(derivation: Derivation, *, reporting: bool) -> Answer:
+    """Return what Postfix is told of a domain's mail.
+
+    Args: reporting: it is Postfix 3.10 or newer, which understands what goes into reports.
+    """
+    return (
+        _waiting(derivation)
+        or _pinned(derivation)
+        or _dane(derivation)
+        or _named(derivation, reporting=reporting)
+        or _encrypted(derivation, reporting=reporting)
+        or _dane_by_host(derivation)
+        or _tested(derivation, reporting=reporting)
+        or _nothing(derivation)
+    )
+
+
+def _waiting(derivation: Derivation) -> Answer | None:
+    """Nothing can be sent now.
+
+    A policy that names none of the servers is told as it is: then Postfix can report it.
+    """
+    lost = derivation.route.route is Route.FAILED
+    failed, barred = hosts(derivation, Need.FAILED), servers(derivation, *_BARRED)
+    reportable = not failed and bool(_patterns(derivation))
+    if not lost and (not barred or hosts(derivation, *_USABLE) or reportable):
+        return None
+    reason = derivation.route.words if lost else barred[0].decision.refuses
+    rule = "RFC 7672, 2.1.2" if lost or failed else "RFC 8461, 5"
+    return Answer(Lookup.TEMP, brief(reason, _LONGEST_REASON), "nothing can be sent now", rule)
+
+
+def _pinned(derivation: Derivation) -> Answer | None:
+    pinned = servers(derivation, Need.PINNED)
+    if not pinned:
+        return None
+    pins = dict.fromkeys(pin for each in pinned for pin in each.decision.pins)
+    text = "fingerprint match=" + "|".join(_in_pairs(pin) for pin in pins)
+    words = ["Postfix needs smtp_tls_fingerprint_digest = sha256"]
+    if others := hosts(derivation, *set(_USABLE) - {Need.PINNED}):
+        words.append(f"{_listed(others)} is held to these keys as well")
+    because = f"there are pins for {_listed(hosts(derivation, Need.PINNED))}"
+    return Answer(Lookup.FOUND, text, because, "", tuple(words))
+
+
+def _dane(derivation: Derivation) -> Answer | None:
+    """DNSSEC names the servers, and TLSA records those that are to be trusted."""
+    with_records = hosts(derivation, Need.DANE)
+    if not with_records or derivation.route.security is not Security.SECURE:
+        return None
+    short = hosts(derivation, Need.NAMED, Need.ENCRYPTED, Need.STRANGER)
+    if short:  # RFC 8461, 2; Postfix's dane would let these go without TLS
+        because = f"{_listed(short)} without usable TLSA records has to be passed over"
+        return Answer(Lookup.FOUND, "dane-only", because, "RFC 8461, 2", (_DANE_NEEDS,))
+    if others := hosts(derivation, Need.FREE, Need.UNUSABLE):
+        because = f"TLSA records for {_listed(with_records)}, no usable ones for {_listed(others)}"
+        return Answer(Lookup.FOUND, "dane", because, "RFC 7672, 2.2", (_DANE_NEEDS,))
+    because = f"TLSA records for {_listed(with_records)}, and DNSSEC names no other server"
+    return Answer(Lookup.FOUND, "dane-only", because, "RFC 7672, 2.2", (_DANE_NEEDS,))
+
+
+def _named(derivation: Derivation, *, reporting: bool) -> Answer | None:
+    """Certificates have to prove names.
+
+    The names are those of the policy. If a server has to be left out, they are the others' own.
+    """
+    sts = policy(derivation, Mode.ENFORCE)
+    if sts is None and not hosts(derivation, Need.NAMED):
+        return None
+    patterns = _patterns(derivation) or _without_addresses(hosts(derivation, *_USABLE))
+    if not patterns:
+        reason = f"no server of {derivation.domain} is known by name"
+        return Answer(Lookup.TEMP, reason, "nothing can be sent now", "RFC 8461, 5")
+    text = _secure(patterns)
+    if sts is None:
+        return Answer(Lookup.FOUND, text, _sources(derivation), "", _caveats(derivation))
+    text = _with_report(text, derivation, sts, patterns) if reporting else text
+    because = f"mta-sts: {brief(', '.join(sts.mx))}"
+    words = () if reporting else ("a star stands for any number of labels before Postfix 3.10.5",)
+    return Answer(Lookup.FOUND, text, because, "RFC 8461, 5", words if "*" in because else ())
+
+
+def _encrypted(derivation: Derivation, *, reporting: bool) -> Answer | None:
+    """TLS is due, whoever answers.
+
+    Where no TLSA record can be used, Postfix's dane would come to the same, if it does DANE at all.
+    """
+    asked, unusable = hosts(derivation, Need.ENCRYPTED), hosts(derivation, Need.UNUSABLE)
+    if not asked and (not unusable or hosts(derivation, Need.DANE, Need.FREE, Need.FAILED)):
+        return None
+    because = _sources(derivation)
+    if failed := hosts(derivation, Need.FAILED):  # RFC 7672, 2.1.2: encrypt would use it
+        words = (f"only by names can {_listed(failed)} be left out: certificates have to be valid",)
+        text = _secure(hosts(derivation, *_USABLE))
+        return Answer(Lookup.FOUND, text, because, "RFC 7672, 2.1.2", words)
+    half = hosts(derivation, Need.DANE)
+    words = (f"the TLSA records of {_listed(half)} cannot be insisted on beside that",)
+    text = _in_testing("encrypt", derivation, reporting=reporting)
+    rule = "" if asked else "RFC 7672, 2.2"
+    return Answer(Lookup.FOUND, text, because, rule, words if half else ())
+
+
+def _dane_by_host(derivation: Derivation) -> Answer | None:
+    """Postfix finds out by itself which server has what: no other needs anything."""
+    concerned = hosts(derivation, Need.DANE, Need.UNUSABLE, Need.FAILED)
+    if not concerned:
+        return None
+    words = [_DANE_NEEDS]
+    if derivation.route.security is not Security.SECURE:
+        words.append(_INSECURE_DANE)
+    because = f"{_listed(concerned)} is for DANE alone to judge"
+    return Answer(Lookup.FOUND, "dane", because, "RFC 7672, 2.2", tuple(words))
+
+
+def _tested(derivation: Derivation, *, reporting: bool) -> Answer | None:
+    """Nothing is insisted on, and what would be gets into reports (RFC 8461, 5; P-05)."""
+    if not reporting or policy(derivation, Mode.TESTING) is None:
+        return None
+    unchecked = any(host.standing is Dane.UNCHECKED for host in derivation.route.hosts)
+    text = _in_testing("dane" if unchecked else "may", derivation, reporting=reporting)
+    words = ("this takes the place of smtp_tls_security_level for the domain",)
+    return Answer(Lookup.FOUND, text, "the policy is only tested", "RFC 8461, 5", words)
+
+
+def _nothing(derivation: Derivation) -> Answer:
+    """Main.cf's own level holds."""
+    words = []
+    if derivation.sts is not None and derivation.sts.uncertain(derivation.at):
+        words.append("there may be an MTA-STS policy that could not be found out")
+    if any(host.standing is Dane.UNCHECKED for host in derivation.route.hosts):
+        words.append("DANE was not checked: with the level dane, Postfix does so itself")
+    return Answer(Lookup.NOTFOUND, "", "no policy is in force", "", tuple(words))
+
+
+# -- the words of a reply ---------------------------------------------------------------------
+
+
+def _secure(patterns: Iterable[str]) -> str:
+    """A suffix stands for what a star does (and for more labels); SNI is the MX host's name."""
+    names = ":".join(pattern.removeprefix("*") for pattern in patterns)
+    return f"secure match={names} servername=hostname"  # RFC 8461, 7.1: the SNI
+
+
+def _patterns(derivation: Derivation) -> tuple[str, ...]:
+    """Return the names of an enforced policy, if these let nobody pass who is not to be used."""
+    sts = policy(derivation, Mode.ENFORCE)
+    names = _names(sts) if sts else ()
+    if any(_passes(host, names) for host in hosts(derivation, *_BARRED)):
+        return ()
+    return names if len(names) <= _MOST_PATTERNS else ()
+
+
+def _passes(host: str, patterns: tuple[str, ...]) -> bool:
+    """Tell whether Postfix, to whom a suffix is one at any depth, would let a host pass."""
+    suffixes = tuple(pattern[1:] for pattern in patterns if pattern.startswith("*"))
+    return host in patterns or host.endswith(suffixes)
+
+
+def _names(sts: StsPolicy) -> tuple[str, ...]:
+    """Return the patterns that may be matched."""
+    return _without_addresses(dict.fromkeys(sts.mx))
+
+
+def _without_addresses(names: Iterable[str]) -> tuple[str, ...]:
+    """Leave addresses out: with one of them, Postfix would match nothing."""
+    return tuple(name for name in names if not is_address(name.removeprefix("*.")))
+
+
+def _in_testing(level: str, derivation: Derivation, *, reporting: bool) -> str:
+    sts = policy(derivation, Mode.TESTING)
+    return _with_report(level, derivation, sts, _names(sts)) if sts and reporting else level
+
+
+def _with_report(
+    text: str, derivation: Derivation, sts: StsPolicy, patterns: tuple[str, ...]
+) -> str:
+    """Add what goes into reports; by the patterns, Postfix 3.10.5 checks the names of servers."""
+    about = f"policy_type=sts policy_domain={derivation.domain}"
+    names = (f"mx_host_pattern={pattern}" for pattern in patterns)
+    lines = (f"{{ policy_string = {line} }}" for line in sts.lines if _is_tellable(line))
+    bare = f"{text} {about}"
+    short = " ".join([bare, *names])
+    whole = " ".join([short, *lines])
+    return next((reply for reply in (whole, short) if len(reply) <= _LONGEST), bare)
+
+
+def _is_tellable(line: str) -> bool:
+    return bool(line) and line.isascii() and line.isprintable() and not set("{}") & set(line)
+
+
+def _in_pairs(digest: str) -> str:
+    """Write a digest as Postfix does: AA:BB:CC."""
+    return ":".join(digest[place : place + 2] for place in range(0, len(digest), 2)).upper()
+
+
+def _sources(derivation: Derivation) -> str:
+    strict = servers(derivation, Need.NAMED, Need.ENCRYPTED, Need.UNUSABLE)
+    return "; ".join(f"{each.endpoint.host}: {each.decision.why()}" for each in strict)
+
+
+def _caveats(derivation: Derivation) -> tuple[str, ...]:
+    """Say what is not as the decision has it."""
+    words = []
+    if not all(each.decision.vouched for each in servers(derivation, *_USABLE)):
+        words.append("that these are the domain's servers, only an unsigned answer of DNS says")
+    lenient = hosts(derivation, Need.ENCRYPTED, Need.UNUSABLE, Need.FREE, Need.DANE)
+    if lenient:
+        words.append(f"{_listed(lenient)} is held to its name as well")
+    return tuple(words)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return brief(", ".join(names))

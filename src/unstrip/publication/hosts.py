@@ -1,0 +1,148 @@
+"""The MX hosts: is each one there, does it upgrade, and does its certificate name it?
+
+What keeps a sender from delivering where a policy is enforced is worth a word before it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from unstrip.certificates import Unreadable, read, webpki
+from unstrip.escaping import brief
+from unstrip.evidence import Evidence
+from unstrip.policy.dane import Route, Standing
+from unstrip.policy.mta_sts import Mode
+from unstrip.policy.questions import Alias, Status
+from unstrip.publication.case import Case
+from unstrip.publication.look import is_name
+from unstrip.publication.modes import day
+from unstrip.publication.values import Objection, Server, Weight
+from unstrip.upgrade import Outcome
+
+SOON = timedelta(days=14)  # a certificate that ends before is not counted on
+_AWAY = frozenset({Outcome.BUSY, Outcome.UNAVAILABLE})
+
+
+def objections(case: Case) -> Iterator[Objection]:
+    """Say what is wrong with the MX and the hosts that it names."""
+    yield from _route(case)
+    for server in case.seen.servers:
+        yield from _named(server)
+        if case.mode is not Mode.NONE:
+            yield from _reached(case, server)
+            yield from _faults(case, server)
+            yield from _next(case, server)
+
+
+def answered(evidence: Evidence) -> bool:
+    """Tell whether a visit showed anything of a host's TLS, be it that there is none."""
+    ended = evidence.upgrade is not None and evidence.upgrade.outcome in _AWAY
+    return bool(evidence.transcript) and not ended
+
+
+def _route(case: Case) -> Iterator[Objection]:
+    route, domain = case.seen.route, case.seen.domain
+    match route.route:
+        case Route.FAILED:
+            words = f"the MX of {domain} could not be found out: {brief(route.words)}"
+            yield Objection(Weight.UNKNOWN, words, "RFC 7672, 2.1.2")
+        case Route.MISSING:
+            words = f"there is no domain {domain}: {brief(route.words)}"
+            yield Objection(Weight.REFUSED, words, "RFC 5321, 5.1")
+        case Route.NOWHERE:
+            words = f"{domain} takes no mail: null MX"
+            yield Objection(Weight.REFUSED, words, "RFC 7505, 3", "nothing is to be protected")
+    if route.route is Route.NAMED and " only the first " in route.words:
+        yield Objection(Weight.UNKNOWN, f"too many MX hosts: {route.words}")
+
+
+def _named(server: Server) -> Iterator[Objection]:
+    name = brief(server.name)
+    if not is_name(server.name):
+        words = f"an MX names a host, and '{name}' is none"
+        hint = "give the host a name with an address, and name that"
+        yield Objection(Weight.REFUSED, words, "RFC 5321, 5.1", hint)
+    elif server.named.failed:
+        words = f"whether {name} is an alias could not be found out: {brief(server.named.said())}"
+        yield Objection(Weight.UNKNOWN, words, "RFC 5321, 5.1")
+    elif server.named.status is Status.FOUND:
+        target = "".join(alias.target for alias in server.named.of(Alias))
+        words = f"the MX host {name} is an alias of {brief(target)}: senders disagree on its name"
+        hint = f"name {brief(target)} in the MX"
+        yield Objection(Weight.REFUSED, words, "RFC 5321, 5.1; RFC 2181, 10.3", hint)
+
+
+def _reached(case: Case, server: Server) -> Iterator[Objection]:
+    """Say where nobody answered; one address that is mute leaves the others."""
+    if not is_name(server.name):
+        return
+    name = brief(server.name)
+    if not server.addresses:
+        certain = server.host.standing is Standing.UNREACHABLE
+        weight = case.enforced(Weight.REFUSED if certain else Weight.UNKNOWN)
+        said = brief(server.host.words) or "none was found"
+        yield Objection(weight, f"{name} has no address: {said}", "RFC 5321, 5.1")
+        return
+    mute = [visit for visit in server.visits if not answered(visit)]
+    alone = len(mute) == len(server.visits)
+    for visit in mute:
+        weight = case.enforced(Weight.UNKNOWN) if alone else Weight.NOTED
+        words = f"{_place(server, visit)} could not be checked: {_why(visit)}"
+        yield Objection(weight, words, hint="see that port 25 can be reached from here")
+
+
+def _faults(case: Case, server: Server) -> Iterator[Objection]:
+    """Say what a sender would not put up with who enforces a policy."""
+    for visit in filter(answered, server.visits):
+        place = _place(server, visit)
+        if not visit.secured:
+            words = f"{place} leads to no TLS: {_why(visit)}"
+            yield Objection(case.enforced(Weight.REFUSED), words, "RFC 8461, 4.2")
+            continue
+        assert visit.handshake, "what is secured has shaken hands"
+        said = visit.handshake.webpki
+        if said is None or not said.valid:
+            faults = ", ".join(f.value for f in said.faults) if said else "nobody judged it"
+            words = f"the certificate of {place} does not count: {faults}"
+            yield Objection(case.enforced(Weight.REFUSED), words, "RFC 8461, 4.2")
+        else:
+            yield from _ending(case, f"the certificate of {place}", visit.handshake.chain)
+
+
+def _ending(case: Case, what: str, chain: tuple[bytes, ...]) -> Iterator[Objection]:
+    try:
+        ends = read(chain[0]).not_after
+    except (Unreadable, IndexError):
+        return  # which was said of it before
+    if ends - case.at < SOON:
+        words = f"{what} ends on {day(ends)}, in less than {SOON.days} days"
+        yield Objection(case.enforced(Weight.REFUSED), words, "RFC 8461, 4.2", "renew it first")
+
+
+def _next(case: Case, server: Server) -> Iterator[Objection]:
+    """Judge the next certificate as a sender will; of a bare key there is nothing to be judged."""
+    if case.wish.next is None or not case.wish.next.chain or not is_name(server.name):
+        return
+    chain = case.wish.next.chain
+    said = webpki(chain, server.name, case.anchors, case.at)
+    if said.valid:
+        yield from _ending(case, "the next certificate", chain)
+        return
+    faults = ", ".join(fault.value for fault in said.faults)
+    words = f"the next certificate would not count at {server.name}: {faults}"
+    hint = "give the file with the intermediate certificates too"
+    yield Objection(case.enforced(Weight.REFUSED), words, "RFC 8461, 4.2", hint)
+
+
+def _place(server: Server, visit: Evidence) -> str:
+    return f"{brief(server.name)} ({visit.address})" if visit.address else brief(server.name)
+
+
+def _why(visit: Evidence) -> str:
+    if visit.failure is not None:
+        return brief(visit.failure.words)
+    if visit.upgrade is None:
+        return "it broke off"
+    said = f": {brief(visit.upgrade.said)}" if visit.upgrade.said else ""
+    return f"STARTTLS {visit.upgrade.outcome.value}{said}"

@@ -1,0 +1,126 @@
+"""How a policy may follow upon another (RFC 8461, 5 and 8).
+
+Senders keep a policy for as long as it said, whatever becomes of it meanwhile: so it is tested
+before it is enforced, and it is not over when it is taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from unstrip.escaping import brief
+from unstrip.policy.mta_sts import Mode, StsPolicy, Trouble
+from unstrip.publication.case import Case
+from unstrip.publication.values import Objection, Weight
+
+_DAY = 86_400  # seconds
+
+
+def day(at: datetime) -> str:
+    """Return a time as people are told it."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def objections(case: Case) -> Iterator[Objection]:
+    """Say what is wrong with what is published, and with going on from there as is wished."""
+    yield from _unknown(case)
+    yield from _gone(case)
+    if case.mode is Mode.ENFORCE:
+        yield from _untested(case)
+        yield from _uncovered(case)
+    yield from _lowered(case)
+    yield from _ages(case)
+
+
+def _unknown(case: Case) -> Iterator[Objection]:
+    """What could not be found out may be an enforced policy, or none: neither is guessed at."""
+    served = case.seen.served
+    if served.record is not None and served.record.certain:
+        words = f"senders heed no record: {brief(served.record.words)}"
+        yield Objection(Weight.NOTED, words, "RFC 8461, 3.1", "leave only the one to be published")
+    trouble = _hidden(case)
+    if trouble is None:
+        return
+    words = f"the policy that is published could not be had: {brief(trouble.words)}"
+    told = case.wish.mode in (Mode.TESTING, Mode.NONE) or case.current is not None
+    weight = Weight.NOTED if told else Weight.UNKNOWN
+    yield Objection(weight, words, "RFC 8461, 3.3", "senders that are new go without it, too")
+
+
+def _hidden(case: Case) -> Trouble | None:
+    """Return why it is not known whether there is a policy, or which; None if it is."""
+    served = case.seen.served
+    hidden = served.record is not None and not served.record.certain
+    return served.record if hidden else served.fetch
+
+
+def _gone(case: Case) -> Iterator[Objection]:
+    """RFC 8461, 8.3: a policy is withdrawn by another one, not by taking it away."""
+    held, served = case.seen.held, case.seen.served
+    policy = held.in_force(case.at) if held else None
+    troubled = served.record is not None or served.fetch is not None
+    if served.policy or policy is None or policy.mode is Mode.NONE or troubled:
+        return
+    assert held, "it has a policy"
+    assert held.expires, "a policy in force has an end"
+    words = (
+        f"the policy was taken away, but senders hold it (mode {policy.mode.value}), "
+        f"some until {day(held.expires)}"
+    )
+    hint = "--mode none withdraws it, --mode enforce puts it back"
+    weight = Weight.REFUSED if case.wish.mode is None else Weight.NOTED
+    yield Objection(weight, words, "RFC 8461, 8.3", hint)
+
+
+def _untested(case: Case) -> Iterator[Objection]:
+    """RFC 8461, 5: who begins to enforce learns of the failures by lost mail."""
+    current = case.current
+    if current is None and _hidden(case):
+        return  # which was said
+    if current is not None and current.mode is not Mode.NONE:
+        return
+    what = "mode none" if current else "nothing"
+    since = f", and may be held for {current.max_age} seconds" if current else ""
+    words = f"enforce would follow upon {what}{since}: it has not been tested"
+    yield Objection(Weight.REFUSED, words, "RFC 8461, 5", "--mode testing comes first")
+
+
+def _uncovered(case: Case) -> Iterator[Objection]:
+    """A host that is not in the policy which senders hold gets no mail from them now."""
+    current = case.current
+    if current is None or current.mode is Mode.NONE:
+        return
+    for host in case.hosts:
+        if current.allows(host):
+            continue
+        words = f"{host} is an MX host, but not in the policy: mx {', '.join(current.mx)}"
+        if near := _near(current, host):
+            words += f"; {near} is for one label more, and no less"
+        hint = "--mode testing prints a policy that has it; a host goes there before into the MX"
+        yield Objection(Weight.REFUSED, words, "RFC 8461, 4.1", hint)
+
+
+def _near(policy: StsPolicy, host: str) -> str:
+    """Return a wildcard that was perhaps thought to have this host."""
+    parents = [pattern.removeprefix("*.") for pattern in policy.mx if pattern.startswith("*.")]
+    found = [parent for parent in parents if f".{host}".endswith(f".{parent}")]
+    return f"*.{found[0]}" if found else ""
+
+
+def _lowered(case: Case) -> Iterator[Objection]:
+    current = case.current
+    if current is None or current.mode is not Mode.ENFORCE or case.mode is Mode.ENFORCE:
+        return
+    until = case.at + timedelta(seconds=current.max_age)
+    words = f"senders that have not looked again enforce the old policy, some until {day(until)}"
+    yield Objection(Weight.NOTED, words, "RFC 8461, 8.3")
+
+
+def _ages(case: Case) -> Iterator[Objection]:
+    if case.mode is Mode.ENFORCE and case.max_age < _DAY:
+        words = f"max_age {case.max_age}: who keeps senders from the policy need not wait long"
+        yield Objection(Weight.NOTED, words, "RFC 8461, 10.2", "weeks, or more")
+    if case.mode is Mode.NONE and case.max_age > _DAY:
+        words = f"max_age {case.max_age}: mode none would hold for longer than it has to"
+        yield Objection(Weight.NOTED, words, "RFC 8461, 8.3", f"--max-age {_DAY}")

@@ -1,0 +1,157 @@
+"""How a policy is explained: exit codes, what is shortened, what is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.mta.domains import (
+    FORGED,
+    GONE,
+    NONE,
+    UNUSABLE,
+    USABLE,
+    A,
+    B,
+    derived,
+    listed,
+    lost,
+    rules,
+)
+from tests.policy.answering import N, U, bogus, failure, found
+from unstrip.derivation import Derivation
+from unstrip.faces.cli.explanation import exit_of, explanation, lines
+from unstrip.faces.cli.report import WIDTH
+from unstrip.faces.cli.speech import Exit
+from unstrip.io.inquiry import Asked, Inquired
+from unstrip.policy.questions import (
+    Address,
+    Alias,
+    Answer,
+    Dns,
+    Https,
+    HttpsAnswer,
+    HttpsFailure,
+    Kind,
+    Mx,
+    Question,
+    Record,
+    ResultType,
+    Srv,
+    Status,
+    Txt,
+)
+from unstrip.tlsa import Tlsa
+
+UNCERTAIN = failure(Status.TIMEOUT)
+
+
+def shown(derivation: Derivation, *asked: Asked, alarms: tuple[str, ...] = ()) -> str:
+    """The explanation, its lines as one where they were wrapped."""
+    text = "\n".join(lines(explanation(Inquired(derivation, asked, alarms))))
+    return text.replace("\n    ", " ")
+
+
+def answered(answer: Answer, question: Question | None = None) -> str:
+    asked = Asked(question or Dns("example.org", Kind.MX), answer, 0.0123)
+    return shown(derived({A: NONE}), asked)
+
+
+@pytest.mark.parametrize(
+    ("derivation", "expected"),
+    [
+        (derived({A: USABLE, B: USABLE}), Exit.MEETS),
+        (derived({A: NONE}, mode="enforce"), Exit.MEETS),
+        (derived({A: UNUSABLE}), Exit.MEETS),
+        (derived({A: NONE}, beliefs=listed(A)), Exit.MEETS),
+        (derived({A: NONE}, beliefs=rules(f"{A} encrypt")), Exit.MEETS),
+        (derived({A: FORGED, B: USABLE}), Exit.MEETS),
+        (derived({A: GONE, B: USABLE}), Exit.MEETS),
+        (derived({A: NONE}), Exit.FALLS_SHORT),
+        (derived({A: USABLE, B: NONE}), Exit.FALLS_SHORT),
+        (derived({A: NONE}, N, mode="testing"), Exit.FALLS_SHORT),
+        (derived({A: NONE}, beliefs=rules(f"{A} may")), Exit.FALLS_SHORT),
+        (derived({A: FORGED, B: NONE}), Exit.FALLS_SHORT),
+        (derived({A: NONE}, U), Exit.UNKNOWN),
+        (derived({A: NONE}, record=UNCERTAIN), Exit.UNKNOWN),
+        (derived({A: FORGED}), Exit.UNKNOWN),
+        (derived({A: GONE}), Exit.UNKNOWN),
+        (derived({A: NONE}, mode="enforce", mx=[B]), Exit.UNKNOWN),
+        (derived({}), Exit.UNKNOWN),
+        (lost(), Exit.UNKNOWN),
+    ],
+)
+def test_the_exit_code_says_whether_every_server_is_protected(derivation, expected):
+    assert exit_of(derivation) is expected
+    assert shown(derivation).endswith(f"exit {expected.value}")
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        (Address("2001:db8::1"), "2001:db8::1"),
+        (Alias("mx\x1b.example"), "mx\\x1b.example"),
+        (Mx(10, "mx.example"), "10 mx.example"),
+        (Mx(0, ""), "0 ."),
+        (Srv(1, 2, 5222, "xmpp.example"), "1 2 5222 xmpp.example"),
+        (Srv(0, 0, 0, ""), "0 0 0 ."),
+        (Tlsa(3, 1, 1, b"\xab" * 32), "3 1 1 abab"),
+        (Txt((b"v=", b"STSv1;\x07")), "'v=STSv1;\\x07'"),
+    ],
+)
+def test_each_kind_of_record_is_shown_as_in_a_zone_and_escaped(record: Record, text):
+    assert f"found (secure); {text}" in answered(found(record))
+
+
+def test_many_records_are_counted():
+    text = answered(found(*(Address(f"192.0.2.{n}") for n in range(100))))
+    assert "192.0.2.9; and 90 more" in text
+    assert "192.0.2.10" not in text
+
+
+def test_an_alias_a_forgery_and_a_long_text_are_shown_in_short():
+    assert "alias of b.example" in answered(found(Address("192.0.2.1"), canonical="b.example"))
+    assert "server failure (bogus): signature expired, 12 ms" in answered(bogus())
+    assert len(answered(failure(words="x" * 100_000))) < 3000
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (HttpsAnswer(200, "text/plain\x1b", b"x" * 99), "status 200, text/plain\\x1b, 99 bytes"),
+        (
+            HttpsFailure(ResultType.STS_WEBPKI_INVALID, "the certificate \x1b expired"),
+            "sts-webpki-invalid: the certificate \\x1b expired",
+        ),
+    ],
+)
+def test_what_the_web_said_is_shown_in_short_and_escaped(answer, text):
+    assert f"https://mta-sts.example.org/x: {text}" in answered(
+        answer, Https("mta-sts.example.org", "/x")
+    )
+
+
+def test_where_nobody_was_asked_that_is_said():
+    assert "nobody: what is known holds" in shown(derived({A: NONE}))
+
+
+def test_alarms_come_last():
+    text = shown(derived({A: NONE}), alarms=("example.org: the policy went from enforce to none",))
+    assert "alarms\n  example.org: the policy went from enforce to none" in text
+    assert "alarms" not in shown(derived({A: NONE}))
+
+
+def test_an_unsigned_route_is_said_to_prove_nothing():
+    text = shown(derived({A: NONE}, N, beliefs=rules(f"{A} verify")))
+    assert "only an unsigned answer of DNS says" in text
+
+
+def test_each_opinion_is_there_with_its_rule_and_its_end():
+    text = shown(derived({A: USABLE, B: NONE}, mode="enforce", mx=[A]))
+    assert f"dane: verify: 1 TLSA record at _25._tcp.{A} (RFC 7672, 2.2)" in text
+    assert "until 2026-11-28 12:00 (RFC 8461, 4.2)" in text
+    assert f"refused: {B} is none of the policy's hosts: {A}" in text
+
+
+def test_no_line_is_longer_than_a_terminal():
+    text = "\n".join(lines(explanation(Inquired(derived({A: USABLE, B: NONE}, mode="enforce")))))
+    assert max(map(len, text.splitlines())) <= WIDTH

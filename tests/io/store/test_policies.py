@@ -1,0 +1,177 @@
+"""Policies in the store: none is lost to a failure, to an older list, or to a clock set back."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from unstrip.evidence import to_json
+from unstrip.io.store import KeptList, StoreError, open_store
+from unstrip.policy.mta_sts import Known, Mode, StsPolicy, Trouble
+from unstrip.policy.questions import ResultType
+
+DOMAIN = "example.org"
+NOW = datetime(2026, 11, 22, 12, 0, 0, 123457, UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+def fetched(at: datetime, id_: str = "1", domain: str = DOMAIN) -> Known:
+    policy = StsPolicy(Mode.ENFORCE, 604800, ("mx.example.org", "*.example.net"), ("a: b", "ü"))
+    return Known(domain, policy, id_, at, looked=at, look=at + HOUR)
+
+
+def failed(base: Known, at: datetime) -> Known:
+    trouble = Trouble(
+        at, "refused", certain=False, result=ResultType.STS_POLICY_FETCH_ERROR, id="9"
+    )
+    return Known(base.domain, base.policy, base.id, base.fetched, at, at + MINUTE, None, trouble)
+
+
+# -- MTA-STS ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "known", [Known(DOMAIN, looked=NOW), fetched(NOW), failed(fetched(NOW), NOW + HOUR)]
+)
+def test_what_is_remembered_comes_back_whole(place, known):
+    with closing(open_store(place)) as store:
+        assert store.known(DOMAIN) is None
+        assert store.remember(None, known) == known
+    with closing(open_store(place)) as store:
+        assert store.known(DOMAIN) == known
+        assert store.known(DOMAIN.upper()) is None
+
+
+def test_what_came_of_the_next_look_takes_its_place(store):
+    first = store.remember(None, fetched(NOW))
+    second = store.remember(first, failed(first, NOW + HOUR))
+    assert store.known(DOMAIN) == second == failed(first, NOW + HOUR)
+    assert store.remember(second, fetched(NOW - DAY, "2")) == fetched(NOW - DAY, "2")
+
+
+def test_a_failure_takes_nothing_from_a_policy_that_another_fetched_meanwhile(store):
+    base = store.remember(None, fetched(NOW))
+    store.remember(base, fetched(NOW + HOUR, "2"))
+    kept = store.remember(base, failed(base, NOW + 2 * HOUR))
+    assert kept == store.known(DOMAIN)
+    assert (kept.id, kept.fetched, kept.looked) == ("2", NOW + HOUR, NOW + 2 * HOUR)
+
+
+def test_what_was_released_meanwhile_does_not_come_back_by_a_failure(store):
+    base = store.remember(None, fetched(NOW))
+    store.release(DOMAIN)
+    kept = store.remember(base, failed(base, NOW + HOUR))
+    assert kept.policy is store.known(DOMAIN).policy is None
+
+
+def test_all_domains_are_told_by_name(store):
+    names = ["b.example", "a-b.example", "a.example", "ab.example"]
+    for name in names:
+        store.remember(None, fetched(NOW, domain=name))
+    assert [known.domain for known in store.domains()] == sorted(names)
+    assert store.domains()[0] == fetched(NOW, domain="a-b.example")
+
+
+@pytest.mark.parametrize("known", [b"", b"{}", b"\xff", b"[]", b'{"domain": 1}'])
+def test_a_policy_that_cannot_be_read_is_an_error_and_stays(store, known):
+    base = store.remember(None, fetched(NOW))
+    store._database.run("update policy set known = ?", known)
+    uses = (
+        lambda: store.known(DOMAIN),
+        store.domains,
+        lambda: store.remember(base, fetched(NOW + HOUR)),
+    )
+    for use in uses:
+        with pytest.raises(StoreError):
+            use()
+    assert store._database.rows("select known from policy") == [(known,)]
+    assert store.release(DOMAIN) == 1
+
+
+# -- lists -----------------------------------------------------------------------------
+
+
+def test_a_list_is_kept_whole(store):
+    body = bytes(range(256)) * 4096
+    assert store.kept_list("list") is None
+    assert store.keep_list("list", NOW, body)
+    assert store.kept_list("list") == KeptList(NOW, body)
+    assert store.kept_list("other") is None
+
+
+def test_a_list_gives_way_to_one_made_later_and_never_to_an_older_one(store):
+    assert store.keep_list("list", NOW, b"first")
+    assert store.keep_list("list", NOW + HOUR, b"second")
+    assert not store.keep_list("list", NOW + HOUR - timedelta(microseconds=1), b"third")
+    assert store.kept_list("list") == KeptList(NOW + HOUR, b"second")
+    assert store.keep_list("list", NOW + HOUR, b"second")
+    assert store.keep_list("other", NOW, b"another")
+
+
+def test_another_list_releases_what_was_derived_and_the_same_one_does_not(store):
+    store.keep_list("list", NOW, b"first")
+    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived")
+    store.keep_list("list", NOW, b"first")
+    store.keep_list("list", NOW - HOUR, b"older")
+    assert store.derived(DOMAIN, NOW)
+    store.keep_list("list", NOW + HOUR, b"second")
+    assert store.derived(DOMAIN, NOW) is None
+
+
+# -- what was derived ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at", "holds"),
+    [
+        (NOW - DAY, False),
+        (NOW - timedelta(microseconds=1), False),
+        (NOW, True),
+        (NOW + HOUR - timedelta(microseconds=1), True),
+        (NOW + HOUR, False),
+        (NOW + DAY, False),
+    ],
+)
+def test_what_was_derived_holds_from_when_it_was_made_until_it_ends(store, at, holds):
+    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived")
+    assert store.derived(DOMAIN, at) == (b"derived" if holds else None)
+    assert store.derived("other.example", at) is None
+
+
+def test_what_is_derived_anew_takes_its_place_whatever_the_clock_says(store):
+    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"first")
+    store.keep_derived(DOMAIN, NOW - DAY, NOW - DAY + MINUTE, b"second")
+    assert store.derived(DOMAIN, NOW) is None
+    assert store.derived(DOMAIN, NOW - DAY) == b"second"
+
+
+def test_what_has_ended_is_not_kept(store):
+    store.keep_derived("old.example", NOW - DAY, NOW, b"x" * 1000)
+    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived")
+    assert store._database.rows("select name from derivation") == [(DOMAIN,)]
+
+
+def test_whatever_is_remembered_of_a_domain_ends_what_was_derived_for_it_alone(store):
+    for name in (DOMAIN, "other.example"):
+        store.keep_derived(name, NOW, NOW + HOUR, b"derived")
+    store.remember(None, Known(DOMAIN, looked=NOW))
+    assert store.derived(DOMAIN, NOW) is None
+    assert store.derived("other.example", NOW) == b"derived"
+
+
+def test_what_rests_on_a_policy_that_has_been_replaced_is_not_kept(store):
+    """One derives from what it read; another has remembered a policy before the first is done."""
+    made = datetime.now(UTC)
+    store.remember(None, fetched(made))
+    store.keep_derived(DOMAIN, made, made + HOUR, b"without that policy")
+    assert store.derived(DOMAIN, made) is None
+    later = datetime.now(UTC)
+    store.keep_derived(DOMAIN, later, later + HOUR, b"with it")
+    assert store.derived(DOMAIN, later) == b"with it"
+
+
+def test_the_json_of_a_policy_is_text_that_a_terminal_can_show(store):
+    store.remember(None, fetched(NOW))
+    assert store._database.rows("select known from policy") == [(to_json(fetched(NOW)),)]

@@ -1,0 +1,497 @@
+"""Asking the world: once at a time, remembered, and never looser for whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.policy.answering import N, U, addresses, bogus, failure, found, nothing, page, text
+from tests.policy.test_dane import DOMAIN, GOOD, MX1, MX2, PKIX, TARGET, dane, mx, srv, tlsa
+from tests.verdict.scenes import upgraded
+from unstrip.derivation import Beliefs, Derivation, Sought
+from unstrip.evidence import Endpoint
+from unstrip.io import inquiry
+from unstrip.io.addresses import Unresolved
+from unstrip.io.inquiry import Inquiry
+from unstrip.io.store import StoreError, open_store
+from unstrip.policy import Level, local
+from unstrip.policy.dane import Route, Standing
+from unstrip.policy.mta_sts import PATH, Mode
+from unstrip.policy.questions import (
+    Address,
+    Dns,
+    Https,
+    HttpsFailure,
+    Kind,
+    ResultType,
+    Srv,
+    Status,
+)
+
+RECORD, WEB = f"_mta-sts.{DOMAIN}", f"mta-sts.{DOMAIN}"
+ANNOUNCED, POLICY = Dns(RECORD, Kind.TXT), Https(WEB, PATH)
+BLOCKED = HttpsFailure(ResultType.STS_POLICY_FETCH_ERROR, "connection refused")
+PLAIN = Beliefs()
+
+
+def sts(mode="enforce", *patterns, id_=b"1"):
+    lines = "".join(f"mx: {pattern}\n" for pattern in patterns or (MX1,))
+    body = f"version: STSv1\nmode: {mode}\nmax_age: 604800\n{lines}".encode()
+    return {**text(RECORD, b"v=STSv1; id=" + id_), **page(WEB, PATH, body)}
+
+
+class World:
+    """A world that answers from a dictionary; while it is held up, nobody gets an answer.
+
+    Attributes: told: the answers; asked: every question so far.
+    """
+
+    def __init__(self, *answers):
+        self.told = {ANNOUNCED: nothing(N)}
+        self.asked = []
+        self._open = asyncio.Event()
+        self._open.set()
+        self.say(*answers)
+
+    def say(self, *answers):
+        """From now on, answer so."""
+        for each in answers:
+            self.told |= each
+
+    def fall_silent(self):
+        """From now on, no look-up comes to anything."""
+        for question in self.told:
+            lost = BLOCKED if isinstance(question, Https) else failure(Status.TIMEOUT)
+            self.told[question] = lost
+
+    def hold_up(self):
+        self._open.clear()
+
+    def go_on(self):
+        self._open.set()
+
+    async def answer(self, question):
+        self.asked.append(question)
+        await self._open.wait()
+        await asyncio.sleep(0)
+        return self.told[question]
+
+    def inquiry(self, beliefs=PLAIN, memory=None, distrust=""):
+        return Inquiry(self.answer, self.answer, beliefs, memory, distrust)
+
+
+SIGNED = [mx(MX1), dane(MX1)]
+UNSIGNED = [mx(MX1, security=N), addresses(MX1, N)]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "store.sqlite3"
+
+
+@pytest.fixture
+def store(path):
+    with closing(open_store(path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that can be set."""
+
+    class Clock:
+        ahead = timedelta()
+
+        def now(self):
+            return datetime.now(UTC) + self.ahead
+
+    set_to = Clock()
+    monkeypatch.setattr(inquiry, "_now", set_to.now)
+    return set_to
+
+
+def level(made: Derivation) -> Level:
+    (host,) = made.destinations
+    assert not host.decision.refuses
+    return host.decision.level
+
+
+def wish(require: str) -> Beliefs:
+    return Beliefs(local.parse(f'[[rule]]\nhost = "*"\nrequire = "{require}"'))
+
+
+# -- what is found out -----------------------------------------------------------------
+
+
+def test_dns_and_the_web_are_asked_and_every_question_is_kept_with_its_answer():
+    world = World(*UNSIGNED, sts())
+    came = asyncio.run(world.inquiry().mail(DOMAIN))
+    assert level(came.derivation) is Level.AUTHENTICATED
+    assert {one.question: one.answer for one in came.asked} == {
+        question: world.told[question] for question in world.asked
+    }
+    assert len(came.asked) == len(world.asked)
+    assert came.asked[0].question == Dns(DOMAIN, Kind.MX)
+    assert [one.question for one in came.asked[-2:]] == [ANNOUNCED, POLICY]
+    assert all(0 <= one.seconds < 5 for one in came.asked)
+    assert came.alarms == ()
+
+
+def test_a_service_is_asked_for_by_its_srv_records_and_nothing_else():
+    name = "_xmpp-client._tcp"
+    world = World(srv(Srv(0, 0, 5222, TARGET), security=N), addresses(TARGET, N))
+    came = asyncio.run(world.inquiry().service(DOMAIN, Sought(name, "xmpp-client")))
+    (host,) = came.derivation.destinations
+    assert (host.endpoint.host, host.endpoint.port) == (TARGET, 5222)
+    assert [one.question for one in came.asked] == world.asked
+    assert ANNOUNCED not in world.asked
+
+
+SMTP, IMAP = Endpoint(MX1, 25, "smtp"), Endpoint(MX1, 25, "imap")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "standing"), [(SMTP, Standing.ENCRYPTED), (IMAP, Standing.AUTHENTICATED)]
+)
+def test_a_server_that_the_user_named_is_asked_for_with_the_usages_of_its_protocol(
+    endpoint, standing
+):  # RFC 7672, 3.1.3
+    world = World(addresses(MX1), tlsa(MX1, PKIX))
+    host = asyncio.run(world.inquiry().server(endpoint))
+    assert host.dane.standing is standing
+    assert host.decision.vouched
+
+
+def test_where_nobody_could_be_believed_nobody_is_asked_and_it_says_why():
+    world = World()
+    host = asyncio.run(world.inquiry(wish("verify"), distrust="install unbound").server(SMTP))
+    assert (host.dane.standing, host.dane.words) == (Standing.UNCHECKED, "install unbound")
+    assert (host.decision.level, world.asked) == (Level.AUTHENTICATED, [])
+
+
+def test_an_address_has_no_records_to_ask_for():
+    world = World()
+    host = asyncio.run(world.inquiry(wish("encrypt")).server(Endpoint("192.0.2.1", 25, "smtp")))
+    assert (host.dane, host.decision.level, world.asked) == (None, Level.ENCRYPT, [])
+
+
+def test_addresses_come_from_where_the_policies_come_from():
+    both = addresses(MX1, six=found(Address("2001:db8::1")))
+    assert asyncio.run(World(both).inquiry().addresses(MX1)) == ["2001:db8::1", "192.0.2.1"]
+    one = addresses(MX1, six=failure())
+    assert asyncio.run(World(one).inquiry().addresses(MX1)) == ["192.0.2.1"]
+
+
+@pytest.mark.parametrize("answer", [bogus(), failure(Status.TIMEOUT), nothing()])
+def test_a_host_without_an_address_is_not_to_be_reached(answer):
+    world = World({Dns(MX1, Kind.A): answer, Dns(MX1, Kind.AAAA): nothing()})
+    with pytest.raises(Unresolved) as error:
+        asyncio.run(world.inquiry().addresses(MX1))
+    assert str(error.value) == f"{MX1} has no address: {answer.said()}"
+
+
+# -- at the same time ------------------------------------------------------------------
+
+
+def test_whoever_looks_for_a_policy_at_the_same_time_gets_the_same_answer(store):
+    world = World(*SIGNED, sts())
+    asks = world.inquiry(memory=store)
+
+    async def many():
+        return await asyncio.gather(*(asks.mail(DOMAIN, again=True) for _ in range(50)))
+
+    came = asyncio.run(many())
+    assert {one.derivation.sts for one in came} == {came[0].derivation.sts}
+    assert (world.asked.count(ANNOUNCED), world.asked.count(POLICY)) == (1, 1)
+    assert all(ANNOUNCED in [asked.question for asked in one.asked] for one in came)
+
+
+def test_policies_of_several_domains_are_looked_for_each_by_itself():
+    others = [f"d{n}.example" for n in range(5)]
+    answers = [{Dns(f"_mta-sts.{other}", Kind.TXT): nothing(N)} for other in others]
+    world = World(*answers)
+    asks = world.inquiry()
+
+    async def all_of_them():
+        return await asyncio.gather(*map(asks.look, others))
+
+    assert [one.known.domain for one in asyncio.run(all_of_them())] == others
+
+
+@pytest.mark.parametrize("given_up", [[0], [1], [0, 1, 2]])
+def test_who_gives_up_leaves_the_others_their_answer_and_the_store_its_policy(store, given_up):
+    world = World(*SIGNED, sts())
+    asks = world.inquiry(memory=store)
+
+    async def some_give_up():
+        world.hold_up()
+        tasks = [asyncio.create_task(asks.look(DOMAIN)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        for place in given_up:
+            tasks[place].cancel()
+        await asyncio.sleep(0.01)
+        world.go_on()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.01)
+        return ends
+
+    ends = asyncio.run(some_give_up())
+    for place, end in enumerate(ends):
+        if place in given_up:
+            assert isinstance(end, asyncio.CancelledError)
+        else:
+            assert end.known.policy.mode is Mode.ENFORCE
+    assert store.known(DOMAIN).policy.mode is Mode.ENFORCE
+    assert world.asked.count(ANNOUNCED) == 1
+
+
+# -- remembered ------------------------------------------------------------------------
+
+
+def test_a_policy_is_looked_for_again_when_it_is_time_and_not_before(store, clock):
+    world = World(*UNSIGNED, sts())
+    asyncio.run(world.inquiry(memory=store).mail(DOMAIN))
+    world.say(sts(id_=b"2"))
+    for ahead, times in ((0, 1), (200, 1), (400, 2), (500, 2)):
+        clock.ahead = timedelta(seconds=ahead)
+        made = asyncio.run(world.inquiry(memory=store).mail(DOMAIN)).derivation
+        assert level(made) is Level.AUTHENTICATED
+        assert world.asked.count(ANNOUNCED) == times
+    assert store.known(DOMAIN).id == "2"
+
+
+def test_before_mail_is_given_up_it_is_looked_for_at_once(store):  # RFC 8461, 5.1
+    world = World(*UNSIGNED, sts("enforce", MX2))
+    before = asyncio.run(world.inquiry(memory=store).mail(DOMAIN)).derivation
+    assert before.waits
+    world.say(sts("enforce", MX1, id_=b"2"))
+    assert asyncio.run(world.inquiry(memory=store).mail(DOMAIN)).derivation.waits
+    after = asyncio.run(world.inquiry(memory=store).mail(DOMAIN, again=True)).derivation
+    assert level(after) is Level.AUTHENTICATED
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (sts("none", id_=b"2"), "the policy went from enforce to none"),
+        (sts("testing", id_=b"2"), "the policy went from enforce to testing"),
+        (sts("enforce", MX1, "*.evil.example", id_=b"2"), "new in the policy: mx *.evil.example"),
+    ],
+)
+def test_what_an_attacker_would_have_liked_is_told_once(store, changed, words):  # P-03
+    world = World(*UNSIGNED, sts())
+    asks = world.inquiry(memory=store)
+    assert asyncio.run(asks.mail(DOMAIN)).alarms == ()
+    world.say(changed)
+    (alarm,) = asyncio.run(asks.mail(DOMAIN, again=True)).alarms
+    assert alarm == f"{DOMAIN}: {words}"
+    assert asyncio.run(asks.mail(DOMAIN, again=True)).alarms == ()
+
+
+# -- whatever fails --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answers", [SIGNED, UNSIGNED], ids=["signed", "unsigned"])
+def test_when_the_world_falls_silent_nothing_loosens(store, clock, answers):
+    world = World(*answers, sts())
+    before = asyncio.run(world.inquiry(memory=store).decided(DOMAIN))
+    assert level(before) is Level.AUTHENTICATED
+    world.fall_silent()
+    for ahead in (0, 60, 400, 4000, 100_000):
+        clock.ahead = timedelta(seconds=ahead)
+        now = asyncio.run(world.inquiry(memory=store).decided(DOMAIN))
+        assert now.waits or now.destinations == before.destinations
+        assert now.sts.in_force(clock.now()).mode is Mode.ENFORCE
+    assert now.route.route is Route.FAILED
+
+
+@pytest.mark.parametrize(
+    "lost", [{ANNOUNCED: failure()}, {ANNOUNCED: nothing(N)}, {POLICY: BLOCKED}]
+)
+def test_a_policy_outlives_its_record_and_its_host(store, clock, lost):
+    world = World(*UNSIGNED, sts())
+    asyncio.run(world.inquiry(memory=store).mail(DOMAIN))
+    world.say(sts(id_=b"2"), lost)
+    for days in (1, 6):
+        clock.ahead = timedelta(days=days)
+        made = asyncio.run(world.inquiry(memory=store).mail(DOMAIN, again=True)).derivation
+        assert level(made) is Level.AUTHENTICATED
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=10), timedelta(days=400)])
+def test_a_clock_that_is_set_back_loosens_nothing_and_makes_nothing_last(store, clock, back):
+    world = World(*UNSIGNED, sts())
+    before = asyncio.run(world.inquiry(memory=store).decided(DOMAIN))
+    clock.ahead = -back
+    asked = len(world.asked)
+    now = asyncio.run(world.inquiry(memory=store).decided(DOMAIN))
+    assert level(now) is level(before)
+    assert len(world.asked) > asked
+    world.fall_silent()
+    later = asyncio.run(world.inquiry(memory=store).mail(DOMAIN))
+    assert later.derivation.waits
+    assert later.derivation.sts.in_force(clock.now()).mode is Mode.ENFORCE
+
+
+def test_what_goes_wrong_in_here_is_an_error_and_no_answer():
+    async def breaks(_question):
+        raise ZeroDivisionError
+
+    for ask, fetch in ((breaks, World(sts()).answer), (World(*SIGNED, sts()).answer, breaks)):
+        with pytest.raises(ZeroDivisionError):
+            asyncio.run(Inquiry(ask, fetch, PLAIN).mail(DOMAIN))
+
+
+# -- the store -------------------------------------------------------------------------
+
+
+def test_a_store_that_cannot_be_read_is_an_error_and_not_no_policy(path):
+    world = World(*SIGNED, sts())
+    store = open_store(path)
+    asks = world.inquiry(memory=store)
+    store.close()
+    for question in (asks.mail, asks.decided, asks.look):
+        with pytest.raises(StoreError):
+            asyncio.run(question(DOMAIN))
+
+
+@pytest.mark.parametrize("table", ["policy", "derivation"])
+def test_a_store_that_cannot_be_written_is_an_error(path, store, table):
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            f"create trigger full before insert on {table} begin select raise(abort, 'full'); end"
+        )
+    with pytest.raises(StoreError):
+        asyncio.run(World(*SIGNED, sts()).inquiry(memory=store).decided(DOMAIN))
+
+
+def test_a_history_that_cannot_be_read_is_an_error(path, store):
+    other = open_store(path)
+    other.close()
+    world = World(*SIGNED)
+    with pytest.raises(StoreError):
+        asyncio.run(world.inquiry(Beliefs(visits=other.visits), store).mail(DOMAIN))
+
+
+def test_an_error_that_nobody_waits_for_any_more_is_not_shouted_about(path):
+    """A look that everybody gave up may still fail: nobody is there who could be told."""
+    world = World(*SIGNED, sts())
+    store = open_store(path)
+    asks = world.inquiry(memory=store)
+    shouted = []
+
+    async def give_up():
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: shouted.append(told))
+        world.hold_up()
+        task = asyncio.create_task(asks.look(DOMAIN))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        store.close()
+        world.go_on()
+        with suppress(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0.01)
+        with pytest.raises(StoreError):  # who asks next is told
+            await asks.look(DOMAIN)
+
+    asyncio.run(give_up())
+    assert shouted == []
+
+
+# -- decisions from memory -------------------------------------------------------------
+
+
+def decided(world, store, beliefs=PLAIN):
+    """What is decided, and how many questions that took."""
+    asked = len(world.asked)
+    made = asyncio.run(world.inquiry(beliefs, store).decided(DOMAIN))
+    return made, len(world.asked) - asked
+
+
+def test_what_was_decided_holds_for_as_long_as_it_says(store, clock):
+    world = World(*SIGNED, sts())
+    made, questions = decided(world, store)
+    assert questions > 0
+    assert decided(world, store) == (made, 0)
+    clock.ahead = timedelta(seconds=301)
+    again, questions = decided(world, store)
+    assert questions > 0
+    assert again.at > made.at
+
+
+def test_without_a_store_every_decision_is_asked_for():
+    world = World(*SIGNED)
+    assert decided(world, None)[1] == decided(world, None)[1] > 0
+
+
+def test_a_decision_is_gone_when_its_policy_is_released(store):
+    world = World(*UNSIGNED, sts())
+    decided(world, store)
+    store.release(DOMAIN)
+    world.say({ANNOUNCED: nothing(N)})
+    made, questions = decided(world, store)
+    assert (level(made), questions > 0) == (Level.MAY, True)
+
+
+def test_a_decision_is_not_for_those_who_believe_something_else(store):
+    """One store may serve several who have tables of their own."""
+    world = World(*SIGNED)
+    world.say(mx(MX1, security=N), addresses(MX1, N))
+    loose, _ = decided(world, store)
+    assert level(loose) is Level.MAY
+    for require, expected in (("encrypt", Level.ENCRYPT), ("verify", Level.AUTHENTICATED)):
+        made, questions = decided(world, store, wish(require))
+        assert (level(made), questions > 0) == (expected, True)
+        assert decided(world, store, wish(require))[1] == 0
+    assert level(decided(world, store)[0]) is Level.MAY
+
+
+def test_what_nobody_has_checked_is_not_kept_for_those_who_can(store):
+    """Else one machine without a resolver that validates would loosen what others decide."""
+    world = World(mx(MX1, security=U))
+    assert level(decided(world, store)[0]) is Level.MAY
+    world.say(*SIGNED)
+    assert level(decided(world, store)[0]) is Level.AUTHENTICATED
+
+
+def test_what_is_longer_than_anybody_needs_is_not_kept(store):
+    """Whoever has mail sent to domains of his own would fill our memory otherwise."""
+    hosts = [f"mx{number}.{DOMAIN}" for number in range(50)]
+    many = [replace(GOOD, data=bytes([number]) * 32) for number in range(100)]
+    world = World(mx(*hosts), *map(addresses, hosts), *(tlsa(host, *many) for host in hosts))
+    assert len(decided(world, store)[0].destinations) == 50
+    assert decided(world, store)[1] > 50
+
+
+def test_a_decision_that_cannot_be_read_is_made_anew(path, store):
+    """As another version of unstrip may have written it."""
+    world = World(*SIGNED)
+    made, _ = decided(world, store)
+    for body in (b"", b"{}", b"\xff" * 99):
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("update derivation set body = ?", (body,))
+        again, questions = decided(world, store)
+        assert again.destinations == made.destinations
+        assert questions > 0
+
+
+def test_what_was_seen_of_a_server_counts_at_the_next_decision(store):
+    visit = replace(upgraded(), endpoint=SMTP, began=datetime.now(UTC))
+    world = World(*UNSIGNED)
+    asks = world.inquiry(Beliefs(visits=store.visits, visits_of=store.visits_of), store)
+    assert level(asyncio.run(asks.mail(DOMAIN)).derivation) is Level.MAY
+    store.keep(visit)
+    assert level(asyncio.run(asks.mail(DOMAIN)).derivation) is Level.ENCRYPT
+
+
+def test_records_that_change_are_in_the_next_decision(store, clock):
+    world = World(mx(MX1), addresses(MX1), tlsa(MX1))
+    assert level(decided(world, store)[0]) is Level.MAY
+    world.say(tlsa(MX1, GOOD))
+    clock.ahead = timedelta(seconds=301)
+    assert level(decided(world, store)[0]) is Level.AUTHENTICATED

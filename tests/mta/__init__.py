@@ -1,0 +1,1 @@
+"""What other mail servers are told."""

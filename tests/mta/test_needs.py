@@ -1,0 +1,105 @@
+"""What each server needs: every kind there is, and who may be a server at all."""
+
+import pytest
+
+from tests.mta.domains import (
+    FORGED,
+    GONE,
+    NONE,
+    PIN,
+    UNUSABLE,
+    USABLE,
+    A,
+    B,
+    derived,
+    listed,
+    rules,
+)
+from tests.policy.answering import N, U
+from unstrip.mta.needs import Need, closed, hosts, need, policy
+from unstrip.policy.mta_sts import Mode
+
+
+def needs(*of: object, **more: object) -> list[Need]:
+    return [need(server) for server in derived(*of, **more).destinations]
+
+
+@pytest.mark.parametrize(
+    ("tlsa", "expected"),
+    [
+        (USABLE, Need.DANE),
+        (UNUSABLE, Need.UNUSABLE),
+        (NONE, Need.FREE),
+        (FORGED, Need.FAILED),
+        (GONE, Need.GONE),
+    ],
+)
+def test_dane_alone_decides_where_nobody_else_has_an_opinion(tlsa, expected):
+    assert needs({A: tlsa}) == [expected]
+
+
+def test_a_policy_has_no_say_where_dane_names_the_host_and_its_key():
+    assert needs({A: USABLE, B: NONE}, mode="enforce") == [Need.DANE, Need.NAMED]
+
+
+def test_a_policy_names_the_host_where_the_mx_is_insecure():
+    assert needs({A: USABLE}, N, mode="enforce") == [Need.NAMED]
+
+
+def test_a_policy_that_does_not_name_a_host_keeps_it_out():
+    assert needs({A: NONE, B: NONE}, mode="enforce", mx=[A]) == [Need.NAMED, Need.STRANGER]
+
+
+def test_a_failed_look_up_keeps_a_host_out_although_a_policy_names_it():
+    assert needs({A: FORGED}, mode="enforce") == [Need.FAILED]
+
+
+def test_a_policy_that_is_only_tested_asks_for_nothing():
+    assert needs({A: NONE, B: NONE}, mode="testing", mx=[A]) == [Need.FREE, Need.FREE]
+
+
+def test_where_dane_was_not_checked_nothing_follows_from_it():
+    assert needs({A: NONE}, U) == [Need.FREE]
+
+
+def test_pins_of_the_operator_go_before_dane():
+    assert needs({A: USABLE}, beliefs=rules(f"{A} verify {PIN}")) == [Need.PINNED]
+
+
+def test_unusable_records_and_a_rule_that_wants_tls_make_a_rule():
+    assert needs({A: UNUSABLE}, beliefs=rules(f"{A} encrypt")) == [Need.ENCRYPTED]
+
+
+def test_a_server_without_address_may_be_wanted_all_the_same():
+    assert needs({A: GONE}, mode="enforce") == [Need.NAMED]
+
+
+def test_servers_are_named_once_and_in_their_order():
+    found = derived({B: NONE, A: NONE})
+    assert hosts(found, Need.FREE) == (B, A)
+    assert hosts(found, Need.DANE) == ()
+
+
+@pytest.mark.parametrize("mode", ["enforce", "testing", "none"])
+def test_a_policy_in_force_is_found_by_its_mode(mode):
+    found = derived({A: NONE}, mode=mode)
+    assert [each for each in Mode if policy(found, each)] == [Mode(mode)]
+
+
+def test_without_a_policy_there_is_none_of_any_mode():
+    assert [each for each in Mode if policy(derived({A: NONE}), each)] == []
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (derived({A: NONE}, mode="enforce"), True),
+        (derived({A: NONE}, beliefs=listed(A)), True),
+        (derived({A: NONE}, mode="testing"), False),
+        (derived({A: NONE}, beliefs=listed(A, mode="testing")), False),
+        (derived({A: USABLE}), False),
+        (derived({A: NONE}, beliefs=rules(f"{A} verify")), False),
+    ],
+)
+def test_only_an_enforced_policy_says_that_nobody_else_is_a_server(found, expected):
+    assert closed(found) is expected

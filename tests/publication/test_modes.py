@@ -1,0 +1,139 @@
+"""How one policy may follow upon another; each refusal by its name."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.policy.answering import failure, text
+from tests.publication.scene import (
+    DOMAIN,
+    ENFORCE,
+    MX2,
+    NONE,
+    NOW,
+    TESTING,
+    notes,
+    refusals,
+)
+from unstrip.policy.mta_sts import PATH, Known, Mode, parse
+from unstrip.policy.questions import Dns, Https, HttpsFailure, Kind, ResultType
+from unstrip.publication.modes import day
+
+TXT = Dns(f"_mta-sts.{DOMAIN}", Kind.TXT)
+
+
+def held(policy: str, *, days: float = 0) -> Known:
+    """What a sender remembers who came some days ago."""
+    return Known(DOMAIN, parse(policy.encode()), "1", NOW - timedelta(days=days))
+
+
+@pytest.mark.parametrize(("policy", "what"), [(None, "nothing"), (NONE, "mode none")])
+def test_enforce_upon_nothing_or_none_is_refused(scene, policy, what):
+    scene.policy = policy
+    (words,) = refusals(scene.publish(mode=Mode.ENFORCE))
+    assert words.startswith(f"refused: enforce would follow upon {what}")
+    assert ("86400 seconds" in words) is (policy is NONE)
+
+
+@pytest.mark.parametrize("policy", [TESTING, ENFORCE])
+def test_enforce_upon_testing_is_printed(scene, policy):
+    scene.policy = policy
+    published = scene.publish(mode=Mode.ENFORCE)
+    assert refusals(published) == []
+    assert "mode: enforce" in published.policy
+
+
+def test_an_enforced_policy_that_was_taken_away_may_be_put_back(scene):
+    scene.held = held(ENFORCE)
+    assert refusals(scene.publish(mode=Mode.ENFORCE)) == []
+
+
+@pytest.mark.parametrize("mode", [TESTING, ENFORCE])
+def test_a_host_that_the_policy_has_not_is_refused(scene, mode):
+    scene.policy = mode.replace(f"mx: {MX2}\r\n", "")
+    (words,) = refusals(scene.publish(mode=Mode.ENFORCE))
+    assert words.startswith(f"refused: {MX2} is an MX host, but not in the policy")
+    assert MX2 in scene.publish(mode=Mode.TESTING).policy
+
+
+@pytest.mark.parametrize("host", ["example.org", "a.b.example.org"])
+def test_a_wildcard_is_for_one_label_and_that_is_said(scene, host):
+    scene.hosts = (host,)
+    scene.__post_init__()
+    scene.policy = ENFORCE.replace("mx1", "*")
+    (words,) = refusals(scene.publish())
+    assert "*.example.org is for one label more, and no less" in words
+
+
+def test_a_policy_that_was_taken_away_while_it_is_held_is_refused_with_the_date(scene):
+    scene.held = held(ENFORCE, days=2)
+    (words,) = refusals(scene.publish())
+    assert f"some until {day(NOW + timedelta(days=5))}" in words
+
+
+def test_and_is_only_noted_once_it_is_said_what_is_wanted(scene):
+    scene.held = held(ENFORCE, days=2)
+    published = scene.publish(mode=Mode.NONE)
+    assert refusals(published) == []
+    assert any("was taken away" in words for words in notes(published))
+
+
+@pytest.mark.parametrize(("policy", "days"), [(ENFORCE, 8), (NONE, 0)])
+def test_a_policy_that_is_over_or_none_may_be_taken_away(scene, policy, days):
+    scene.held = held(policy, days=days)
+    assert not any("taken away" in o.words for o in scene.publish().objections)
+
+
+def test_a_policy_that_could_not_be_looked_for_is_not_guessed_at(scene):
+    scene.answers = {TXT: failure()}
+    published = scene.publish()
+    (words,) = refusals(published)
+    assert words.startswith("not found out: the policy that is published could not be had")
+    assert published.records == ()
+    assert published.policy == ""
+
+
+def test_nor_is_one_that_could_not_be_fetched(scene):
+    scene.policy = ENFORCE
+    broken = HttpsFailure(ResultType.STS_WEBPKI_INVALID, "expired")
+    scene.answers = {Https(f"mta-sts.{DOMAIN}", PATH): broken}
+    assert len(refusals(scene.publish())) == 1
+    assert refusals(scene.publish(mode=Mode.TESTING)) == []
+    (words,) = refusals(scene.publish(mode=Mode.ENFORCE))
+    assert words.startswith("not found out: the policy that is published could not be had")
+
+
+def test_a_look_that_failed_does_not_lower_what_is_remembered(scene):
+    scene.answers, scene.held = {TXT: failure()}, held(ENFORCE)
+    assert scene.publish().mode is Mode.ENFORCE
+
+
+def test_records_that_no_sender_heeds_are_noted(scene):
+    scene.answers = text(TXT.name, b"v=STSv1; id=1;", b"v=STSv1; id=2;")
+    published = scene.publish()
+    assert refusals(published) == []
+    assert any("2 records begin with" in words for words in notes(published))
+
+
+@pytest.mark.parametrize("mode", [Mode.TESTING, Mode.NONE])
+def test_what_is_lowered_is_held_for_its_old_age(scene, mode):
+    scene.policy = ENFORCE
+    words = " ".join(notes(scene.publish(mode=mode)))
+    assert f"enforce the old policy, some until {day(NOW + timedelta(days=7))}" in words
+
+
+@pytest.mark.parametrize(
+    ("mode", "age", "noted"),
+    [
+        (Mode.ENFORCE, 60, True),
+        (Mode.ENFORCE, 604_800, False),
+        (Mode.NONE, 604_800, True),
+        (Mode.NONE, 60, False),
+    ],
+)
+def test_an_age_that_does_not_suit_the_mode_is_noted(scene, mode, age, noted):
+    scene.policy = TESTING
+    found = [w for w in notes(scene.publish(mode=mode, max_age=age)) if w.startswith("max_age")]
+    assert bool(found) is noted
