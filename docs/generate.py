@@ -17,12 +17,13 @@ from pathlib import Path
 
 import click
 
-from unstrip.faces.cli import cli
 from unstrip.faces.cli.advice import ADVICE
+from unstrip.faces.mta.metrics import MEASURES
 from unstrip.lab.dialects import DIALECTS
 from unstrip.lab.trick import Trick
 from unstrip.lab.tricks import TRICKS
 from unstrip.lab.tricks import protocols as playable
+from unstrip.program import cli
 from unstrip.protocols import REGISTRY, Protocol
 from unstrip.upgrade import Listing
 from unstrip.verdict import Code
@@ -237,7 +238,7 @@ MEANINGS: dict[Code, tuple[str, str]] = {
     ),
     Code.OFFER_REMOVED: (
         "the offer is missing, and something outside this transcript knows it to be there",
-        "0.50 to 0.99",
+        "0.50 to 0.99; 0.70 where only policies know, and asking was refused",
     ),
     Code.OFFER_HIDDEN: (
         "the offer is missing, and asking all the same leads to TLS",
@@ -392,10 +393,31 @@ def _verdict_row(code: Code) -> tuple[str, ...]:
     return f"`{code.value}`", means, confidence, advice
 
 
+# -- metrics --------------------------------------------------------------------------------
+
+_ON_METRICS = """\
+What `unstrip serve` says to `GET /metrics`, for Prometheus. `speaks` is what is spoken at a place:
+`socketmap`, `tcp-table`, `exim` or `http`. Beside these there is what Prometheus's client knows of
+a process: `process_resident_memory_bytes`, `process_cpu_seconds_total` and others.
+
+Worth an alarm: any growth of `unstrip_alarms_total` and `unstrip_failures_total`, reloads that
+failed, and `temp` among the answers where there was little of it."""
+
+
+def metrics() -> str:
+    """Return the page of metrics."""
+    rows: list[tuple[str, ...]] = [("metric", "type", "labels", "what it is")]
+    for measure in MEASURES:
+        labels = ", ".join(f"`{label}`" for label in measure.labels) or "none"
+        rows.append((f"`{measure.shown}`", measure.kind, labels, measure.words))
+    return _page(["# Metrics", _MADE, _ON_METRICS, _table(rows)])
+
+
 # -- pages ----------------------------------------------------------------------------------
 
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": command_line,
+    "metrics.md": metrics,
     "protocols.md": protocols,
     "tricks.md": tricks,
     "verdicts.md": verdicts,

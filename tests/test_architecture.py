@@ -23,12 +23,12 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60  # lines
 
 # from the bottom up: a room imports from rooms before it, or from its own
 LAYERS = [
-    *("escaping", "hostname", "transcript", "certificates", "tlsa", "handshake"),
+    *("escaping", "mistakes", "hostname", "transcript", "certificates", "tlsa", "handshake"),
     *("trouble", "upgrade", "wire", "framing", "literals", "xmlstream", "protocols"),
     *("tunnel", "bundled", "conversation", "evidence", "target", "policy", "derivation", "mta"),
-    *("verdict", "publication", "comparison", "io", "lab", "faces"),
+    *("verdict", "publication", "comparison", "io", "lab", "faces", "program"),
 ]
-EDGES = {"io", "lab", "faces"}
+EDGES = {"io", "lab", "faces", "program"}
 # what a pure room never imports, and never calls
 WORLD = {"socket", "asyncio", "threading", "time", "select", "subprocess", "uvloop"}
 # TLS is spoken in few rooms: by Python's ssl, and by the newer OpenSSL of pyOpenSSL

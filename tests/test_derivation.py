@@ -86,7 +86,7 @@ def known(mode=Mode.ENFORCE, *, fetched=NOW - DAY):
 
 def derived(*answers, beliefs=PLAIN, before=None, now=NOW) -> Derivation:
     """Derive what should happen to the mail of a domain from what the world answers."""
-    told = {Dns(RECORD, Kind.TXT): nothing(N)}
+    told = {Dns(RECORD, Kind.TXT): nothing(N), Https(WEB, PATH): REFUSED}
     for each in answers:
         told |= each
     route = answered(mail(DOMAIN), told).result
@@ -148,10 +148,8 @@ BOGUS_TLSA = {**addresses(MX1), **tlsa(MX1, answer=bogus())}
 UNUSABLE = {**addresses(MX1), **tlsa(MX1, PKIX)}
 ALIASED = {**addresses(MX1, canonical=TARGET), **tlsa(TARGET, GOOD)}
 TIMEOUT = {Dns(RECORD, Kind.TXT): failure(Status.TIMEOUT)}
-BLOCKED = {
-    **text(RECORD, b"v=STSv1; id=2"),
-    Https(WEB, PATH): HttpsFailure(ResultType.STS_POLICY_FETCH_ERROR, "connection refused"),
-}
+REFUSED = HttpsFailure(ResultType.STS_POLICY_FETCH_ERROR, "connection refused")
+BLOCKED = {**text(RECORD, b"v=STSv1; id=2"), Https(WEB, PATH): REFUSED}
 TLSA, WEBPKI = "verify by tlsa", "verify by web"
 OPPORTUNISTIC = "may, unvouched"
 
@@ -279,7 +277,7 @@ def test_who_does_not_name_a_server_does_not_know_what_it_offers(answers, belief
     ("answers", "words"),
     [
         ([{Dns(DOMAIN, Kind.MX): bogus()}], "server failure (bogus): signature expired"),
-        ([{Dns(DOMAIN, Kind.MX): failure(Status.TIMEOUT)}, sts()], "timeout (not checked)"),
+        ([{Dns(DOMAIN, Kind.MX): failure(Status.TIMEOUT)}, sts()], "no answer (not checked)"),
         ([mx(MX1), BOGUS_TLSA], f"DANE could not be looked up: TLSA of _25._tcp.{MX1}"),
         ([UNSIGNED, OPEN, sts("enforce", MX2)], f"{MX1} is none of the policy's hosts: {MX2}"),
         ([mx(MX2), NO_ADDRESS], f"{MX2} has no address"),
@@ -634,6 +632,27 @@ def test_no_failure_of_a_look_up_loosens_a_decision(world, data):
         assert host.decision.refuses or host.decision.level >= was.level
         assert host.decision.refuses or (host.decision.tlsa == was.tlsa)
         assert host.decision.vouched <= was.vouched
+
+
+def test_servers_that_nobody_looked_at_are_counted():
+    hosts = [f"mx{number}.{DOMAIN}" for number in range(60)]
+    made = derived(mx(*hosts), *map(dane, hosts))
+    assert (len(made.destinations), made.left_out) == (50, 10)
+    assert derived(mx(MX1), dane(MX1)).left_out == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "seconds"),
+    [
+        ([mx(MX1), dane(MX1)], 300),
+        ([mx(MX1), addresses(MX1, six=nothing(ttl=9)), tlsa(MX1, GOOD)], 9),
+        ([mx(MX1), addresses(MX1), tlsa(MX1, answer=nothing(ttl=9))], 9),
+        ([mx(MX1, security=U)], 300),
+    ],
+)
+def test_it_holds_no_longer_than_any_answer_about_its_servers(answers, seconds):
+    made = derived(*answers)
+    assert made.expires - made.at == timedelta(seconds=seconds)
 
 
 standings = st.sampled_from([each for each in Standing if each is not Standing.FAILED])

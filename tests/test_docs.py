@@ -26,13 +26,14 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
 import unstrip
-from unstrip.faces.cli import cli
 from unstrip.faces.cli.advice import ADVICE
 from unstrip.faces.cli.explanation import Explanation
 from unstrip.faces.cli.policies import PolicyRecord
 from unstrip.faces.cli.publication import PublicationRecord
 from unstrip.faces.cli.record import ComparisonRecord, DomainRecord, Record
 from unstrip.faces.cli.speech import Exit
+from unstrip.faces.mta.decision import MailDecision
+from unstrip.faces.mta.metrics import MEASURES
 from unstrip.io.configuration import Configuration, ResolverSettings, parse
 from unstrip.io.store import Remembered
 from unstrip.lab.authority import Authority
@@ -40,6 +41,7 @@ from unstrip.lab.crossings import Crossing
 from unstrip.lab.servers import serve
 from unstrip.lab.tricks import TRICKS
 from unstrip.policy import dane, local, mta_sts
+from unstrip.program import cli
 from unstrip.protocols import REGISTRY, SCHEMES
 from unstrip.verdict import Code
 
@@ -266,13 +268,17 @@ def test_the_example_of_a_policy_file_does_what_the_page_says(table):
     parsed = local.parse(table)
 
     def level(host: str, port: int = 25) -> str:
-        found = local.opinion(parsed, host, port, "smtp")
-        assert found is not None
+        (found,) = local.opinions(parsed, (host,), port, "smtp")
         return found.level.value
 
     assert level("mx.example.org") == "verify"
     assert level("mx.example.org", 587) == level("a.b.example.org") == "encrypt"
     assert level("example.org") == level("elsewhere.example") == "may"
+
+
+def test_every_metric_is_documented_and_no_other():
+    shown = rows(page("reference/metrics.md")) - {"metric", "---"}
+    assert shown == {measure.shown for measure in MEASURES}
 
 
 def test_every_environment_variable_in_the_source_is_documented():
@@ -317,7 +323,7 @@ def kinds(*roots: Any) -> Iterator[type]:
 TITLES = {dane.Standing: "DaneStanding", mta_sts.Trouble: "StsTrouble"}
 PRINTED = (
     *(Record, DomainRecord, ComparisonRecord, Remembered, Crossing),
-    *(PublicationRecord, Explanation, PolicyRecord),
+    *(PublicationRecord, Explanation, PolicyRecord, MailDecision),
 )
 JSON = {TITLES.get(kind, kind.__name__): kind for kind in kinds(*PRINTED)}
 VALUES = {name: kind for name, kind in JSON.items() if issubclass(kind, enum.Enum)}
@@ -400,7 +406,7 @@ def command_lines() -> list[str]:
 
 @pytest.mark.parametrize("line", command_lines())
 def test_every_command_line_shown_is_understood(line):
-    words = shlex.split(line.partition(">")[0])
+    words = shlex.split(re.split("[>|]", line)[0])
     assert words.pop(0) == "unstrip"
     command, context = cli, click.Context(cli, info_name="unstrip")
     while isinstance(command, click.Group):

@@ -107,8 +107,17 @@ def test_what_is_none_is_refused_with_a_hint(text):
 def test_without_a_protocol_the_hint_shows_how_to_write_it():
     with pytest.raises(BadTarget, match="which protocol") as caught:
         parse("mx.example.org:25")
-    assert "smtp" in caught.value.hint
+    assert "smtp://mx.example.org:25" in caught.value.hint
     assert "--protocol" in caught.value.hint
+
+
+@pytest.mark.parametrize(("scheme", "meant"), [("imp", "imap"), ("SMPT", "smtp"), ("gopher", "")])
+def test_who_mistypes_a_scheme_is_asked_whether_another_was_meant(scheme, meant):
+    with pytest.raises(BadTarget, match="unknown protocol") as caught:
+        parse(f"{scheme}://mx.example.org")
+    hint = caught.value.hint
+    assert hint.startswith(f"did you mean {meant}?" if meant else "all are in docs/")
+    assert len(hint) < 80
 
 
 def test_a_bad_server_name_is_a_bad_target_too():

@@ -26,7 +26,19 @@ from OpenSSL import crypto
 from tests.conftest import SERVER
 from tests.test_certificates import DAY, NOW, SHA1, Signer, issue, key_of
 from unstrip.certificates import Anchors, Fault, Unreadable
-from unstrip.tlsa import DANE, EVERY, Match, Tlsa, Usage, match, public_key, unusable, usable
+from unstrip.tlsa import (
+    DANE,
+    EVERY,
+    Match,
+    Tlsa,
+    Usage,
+    algorithm,
+    match,
+    public_half,
+    public_key,
+    unusable,
+    usable,
+)
 
 OTHER = "mx.example.net"
 SELECTORS, MATCHINGS = (0, 1), (0, 1, 2)
@@ -335,7 +347,7 @@ def test_the_record_that_comes_nearest_is_told():
 
 def test_nothing_that_is_named_is_not_trusted():
     said = compared(SHAPES["usual"], record(3, 1, 1, STRANGER))
-    assert said == Match(None, (Fault.UNTRUSTED,), "none of 1 usable TLSA records is met")
+    assert said == Match(None, (Fault.UNTRUSTED,), "the only usable TLSA record is not met")
     assert not compared(SHAPES["usual"]).valid
 
 
@@ -429,6 +441,36 @@ def test_the_key_of_a_certificate_from_elsewhere_is_read():
     certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, SHA1)
     public = crypto.dump_publickey(crypto.FILETYPE_ASN1, certificate.get_pubkey())
     assert public_key(SHA1) == public
+
+
+@pytest.mark.parametrize("kind", ["ec", "p384", "rsa2048", "ed25519"])
+def test_the_public_half_of_a_private_key_is_what_its_certificate_has(kind):
+    pem = key_of(kind).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    assert public_half(pem) == spki(issue(kind=kind))
+
+
+@given(st.binary(max_size=200))
+def test_no_rubbish_is_a_private_key(data):
+    with pytest.raises(Unreadable):
+        public_half(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("ec", "2a8648ce3d0201"),  # RFC 5480, 2.1.1
+        ("rsa2048", "2a864886f70d010101"),  # RFC 3279, 2.3.1
+        ("ed25519", "2b6570"),  # RFC 8410, 3
+    ],
+)
+def test_what_a_key_is_for_is_read_as_it_stands(kind, number):
+    assert algorithm(spki(issue(kind=kind))).hex() == number
+
+
+@given(st.binary(max_size=40))
+def test_no_rubbish_is_for_anything(data):
+    with suppress(Unreadable):
+        assert isinstance(algorithm(data), bytes)
 
 
 def test_a_certificate_of_version_1_has_its_key_one_place_earlier():

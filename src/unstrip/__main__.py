@@ -1,6 +1,6 @@
 """`python -m unstrip` is the command line."""
 
-from unstrip.faces.cli import main
+from unstrip.program import main
 
 if __name__ == "__main__":
     main()

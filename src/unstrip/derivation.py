@@ -120,6 +120,11 @@ class Derivation:
         return self.route.security is not Security.UNCHECKED and not unchecked
 
     @property
+    def left_out(self) -> int:
+        """How many more servers there are, of which nothing is known."""
+        return self.route.left_out
+
+    @property
     def waits(self) -> str:
         """Why nothing can be sent to any server now, "" if something can.
 
@@ -203,7 +208,7 @@ def _own(
     Args: domain: whose server it is, if it was not named itself: a rule may be about either.
     """
     names = dict.fromkeys(name for name in (endpoint.host, domain) if name)
-    rules = (local.opinion(beliefs.table, name, endpoint.port, endpoint.protocol) for name in names)
+    rules = local.opinions(beliefs.table, names, endpoint.port, endpoint.protocol)
     said = [*rules, history.opinion(beliefs.visits(endpoint))]
     if endpoint.protocol == "irc":
         said.append(irc_sts.opinion(beliefs.visits_of(endpoint.host, "irc"), now))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from difflib import get_close_matches
 from urllib.parse import urlsplit
 
-from unstrip.escaping import printable
+from unstrip.escaping import brief, printable
 from unstrip.evidence import Endpoint
 from unstrip.hostname import BadHostName, host_name
 from unstrip.protocols import REGISTRY, SCHEMES, Protocol
@@ -45,6 +46,8 @@ def parse(text: str, protocol: str | None = None, server_name: str = "") -> Endp
     return Endpoint(host, port or scheme.port, scheme.protocol, scheme.implicit, server_name)
 
 
+_LISTED = "all are in docs/reference/protocols.md"
+_LONGEST = 40  # characters that may be a scheme, misspelt
 _HINT = "write scheme://host or scheme://host:port, for example imap://mail.example.org"
 
 
@@ -65,11 +68,12 @@ def _host_and_port(text: str, rest: str) -> tuple[str, int | None]:
 
 
 def _unknown(text: str, scheme: str) -> BadTarget:
-    known = ", ".join(SCHEMES)
     if not scheme:
-        hint = f"write scheme://{printable(text)}, or add --protocol; known: {known}"
-        return BadTarget(f"'{printable(text)}' does not say which protocol", hint)
-    return BadTarget(f"unknown protocol '{printable(scheme)}'", f"known: {known}")
+        hint = f"write smtp://{brief(text)}, or add --protocol; {_LISTED}"
+        return BadTarget(f"'{brief(text)}' does not say which protocol", hint)
+    near = get_close_matches(scheme.lower()[:_LONGEST], SCHEMES, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return BadTarget(f"unknown protocol '{brief(scheme)}'", f"{meant}{_LISTED}")
 
 
 def implicit_twin(endpoint: Endpoint, port: int | None = None) -> Endpoint | None:

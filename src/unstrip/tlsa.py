@@ -167,7 +167,8 @@ def match(
                 return found[-1]
     except (Unreadable, IndexError) as error:
         return Match(None, (Fault.UNREADABLE,), str(error) or "no certificate was sent")
-    nothing = f"none of {len(told)} usable TLSA records is met"
+    how_many = f"none of {len(told)} usable TLSA records is"
+    nothing = f"{'the only usable TLSA record is not' if len(told) == 1 else how_many} met"
     return found[0] if found else Match(None, (Fault.UNTRUSTED,), nothing)
 
 
@@ -336,6 +337,30 @@ def public_key(der: bytes) -> bytes:
     for _ in ("serial number", "signature", "issuer", "validity", "subject"):
         at += len(_element(fields.inside, at).whole)
     return _element(fields.inside, at).whole
+
+
+def public_half(pem: bytes) -> bytes:
+    """Return the SubjectPublicKeyInfo of a private key, as OpenSSL puts it into certificates.
+
+    That keeps what other parsers drop: that a key is for RSA-PSS alone, a curve that is spelt out.
+
+    Raises: Unreadable: there is none, or it has a passphrase.
+    """
+    from OpenSSL import crypto
+
+    try:
+        key = crypto.load_privatekey(crypto.FILETYPE_PEM, pem, b"")  # nobody is asked for one
+        return crypto.dump_publickey(crypto.FILETYPE_ASN1, key)
+    except crypto.Error as error:
+        raise Unreadable("no private key") from error
+
+
+def algorithm(spki: bytes) -> bytes:
+    """Return what a public key is for: its object identifier, as it stands (RFC 5280, 4.1.2.7).
+
+    Raises: Unreadable: it is no public key.
+    """
+    return _element(_element(_element(spki, 0).inside, 0).inside, 0).inside
 
 
 @dataclass(frozen=True, slots=True)

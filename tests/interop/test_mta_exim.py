@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.servers import Certificates, SmtpServer, exim, public_directory
+from tests.interop.servers import Certificates, SmtpServer, exim, issue, public_directory
 from tests.interop.servers.exim import (
     EXIM_INSTALLED,
     EXIM_UNPACKED,
@@ -16,7 +16,7 @@ from tests.interop.servers.exim import (
     EXIM_WITHOUT_STARTTLS,
 )
 from tests.interop.servers.machine import make_home, make_private, program
-from tests.mta.domains import FORGED, NONE, derived, listed, rules
+from tests.mta.domains import DOMAIN, FORGED, NONE, USABLE, derived, listed, rules
 from tests.policy.answering import N
 from unstrip.derivation import Derivation
 from unstrip.mta.exim import LISTS, options, text
@@ -64,6 +64,13 @@ def server(home: Path, certificates: Certificates) -> Iterator[SmtpServer]:
 @pytest.fixture(scope="module")
 def clear_server(home: Path, certificates: Certificates) -> Iterator[SmtpServer]:
     with exim(home, certificates, **EXIM_WITHOUT_STARTTLS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def strange_server(home: Path) -> Iterator[SmtpServer]:
+    """Its certificate is by an authority that nobody knows."""
+    with exim(home, issue(home / "strange")) as running:
         yield running
 
 
@@ -124,6 +131,52 @@ def test_mail_waits_where_a_server_is_not_to_be_used(home, certificates, server,
     line = sent(home, certificates, server, told)
     assert " == " in line
     assert "a TLS session is required" in line
+
+
+UNSEEN = [  # by the time Exim looks, the MX is another one
+    derived({OTHER: NONE}, N, beliefs=rules(f"{DOMAIN} verify")),
+    derived({OTHER: NONE}, N, beliefs=rules("* verify")),
+    derived({OTHER: USABLE}, N, beliefs=rules("* verify")),
+    derived({OTHER: USABLE}),
+]
+UNSEEN_ENCRYPTED = [
+    derived({OTHER: NONE}, N, beliefs=rules("* encrypt")),
+    derived({OTHER: USABLE, "mx3.example.org": NONE}, N, beliefs=rules(f"{DOMAIN} encrypt")),
+]
+
+
+@pytest.mark.parametrize("told", [*UNSEEN, *UNSEEN_ENCRYPTED])
+def test_mail_waits_where_a_server_not_seen_before_has_no_tls(
+    home, certificates, clear_server, told
+):
+    line = sent(home, certificates, clear_server, told)
+    assert " == " in line
+    assert "a TLS session is required" in line
+
+
+@pytest.mark.parametrize("told", UNSEEN)
+def test_mail_waits_where_a_server_not_seen_before_cannot_prove_its_name(
+    home, certificates, strange_server, told
+):
+    line = sent(home, certificates, strange_server, told)
+    assert " == " in line
+    assert "certificate verification failed" in line
+
+
+@pytest.mark.parametrize("told", UNSEEN_ENCRYPTED)
+def test_mail_goes_encrypted_to_a_server_not_seen_before(home, certificates, strange_server, told):
+    line = sent(home, certificates, strange_server, told)
+    assert " => " in line
+    assert " X=TLS" in line
+
+
+@pytest.mark.parametrize("told", UNSEEN)
+def test_mail_goes_to_a_server_not_seen_before_that_proves_its_name(
+    home, certificates, server, told
+):
+    line = sent(home, certificates, server, told)
+    assert " => " in line
+    assert " CV=yes " in line
 
 
 def test_without_a_policy_mail_goes_in_clear(home, certificates, clear_server):

@@ -16,6 +16,7 @@ from tests.interop.world.operator import Operator
 from tests.interop.world.policy_host import Served
 from unstrip.evidence import from_json
 from unstrip.faces.cli.publication import PublicationRecord
+from unstrip.policy.mta_sts import parse
 
 REFUSED = {
     "aliased-mx": "is an alias of target.aliased-mx.example",
@@ -33,9 +34,10 @@ REFUSED = {
 UNKNOWN = {
     "bogus-mx": "the MX of bogus-mx.example could not be found out",
     "bogus-tlsa": "no TLSA for mx.bogus-tlsa.example: TLSA of",
-    "https-wrong-name": "the policy that is published could not be had",
+    "https-404": "announces a policy that could not be had: HTTP status 404",
+    "https-wrong-name": "the record _mta-sts.https-wrong-name.example announces a policy that",
     "tlsa-servfail": "no TLSA for mx.tlsa-servfail.example: TLSA of",
-    "txt-servfail": "the policy that is published could not be had",
+    "txt-servfail": "whether txt-servfail.example has a policy could not be found out",
 }
 PRINTED = ["all-dane-and-sts", "sts-alone", "no-policy", "insecure-no-policy", "testing", "none"]
 
@@ -126,10 +128,33 @@ def test_from_nothing_to_testing_to_enforce_to_none_by_what_is_printed(operator,
         with published(world, replace(case, records=f"{case.records}{records}"), policy):
             printed = publish(operator, case.domain, "--mode", mode).publication
         policy = printed.policy
-        lines = [f"mta-sts A {world.addresses.policies}", *map(str, printed.records)]
+        zone = [each for each in (*printed.unchanged, *printed.records) if each.kind != "MX"]
+        lines = [f"mta-sts A {world.addresses.policies}", *map(str, zone)]
         records = "\n".join([*lines, ""])
         with published(world, replace(case, records=f"{case.records}{records}"), policy):
             checked = operator.command("check", case.domain)
             again = publish(operator, case.domain).publication
         assert checked.code == 0, checked.out
-        assert (again.policy, again.records) == (printed.policy, printed.records)
+        assert (again.policy, again.records) == (printed.policy, ())
+        assert {each.data for each in zone} <= {each.data for each in again.unchanged}
+
+
+def test_a_key_of_two_hosts_is_changed_when_both_have_its_record(operator, tmp_path):
+    key = tmp_path / "next.pem"
+    command = ["openssl", "genpkey", "-algorithm", "ed25519", "-out", key]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    found = publish(operator, BY_NAME["all-dane"].domain, "--next-key", str(key))
+    publishes, changes, drops, *_ = (step.words for step in found.publication.steps)
+    hosts = "mx1.all-dane.example and mx2.all-dane.example"
+    assert publishes.startswith(f"publish the TLSA records of {hosts}")
+    assert changes.startswith(f"change the key of {hosts}")
+    assert drops.startswith(f"drop the old TLSA records of {hosts}")
+
+
+def test_a_host_goes_into_an_enforced_policy_before_it_goes_into_the_mx(operator):
+    case = BY_NAME["sts-alone"]
+    found = publish(operator, case.domain, "--mx", "mx.hosts.example")
+    assert found.exit == 0, fatal(found)
+    named = parse(found.publication.policy.encode()).mx
+    assert named == ("mx.sts-alone.example", "mx.hosts.example")
+    assert "add mx.hosts.example to the MX" in "".join(s.words for s in found.publication.steps)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 
 import pytest
 
-from unstrip.io.addresses import Unresolved, look_up
+from unstrip.io.addresses import Unresolved, look_up, through
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +75,40 @@ def test_a_look_up_holds_no_process_back(monkeypatch):
     assert thread.daemon
     answer.set()
     assert found.result(5) == []
+
+
+# By a resolver of ours
+
+
+def asked_through(host: str) -> tuple[list[str], list[str]]:
+    """Look a host up; return what was found, and what the resolver was asked for."""
+    asked: list[str] = []
+
+    async def resolve(name: str) -> list[str]:
+        asked.append(name)
+        if name == "name.invalid":
+            raise Unresolved(f"{name} has no address: no such name")
+        return ["192.0.2.25"]
+
+    async def main() -> list[str]:
+        return await asyncio.wrap_future(through(resolve)(host, 25))
+
+    return asyncio.run(main()), asked
+
+
+def test_a_name_is_asked_of_the_resolver_and_of_nobody_else(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", None)
+    assert asked_through("mx.example.org") == (["192.0.2.25"], ["mx.example.org"])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_what_is_no_name_in_dns_is_not_asked_for(host):
+    found, asked = asked_through(host)
+    assert set(found) <= {"127.0.0.1", "::1"}
+    assert asked == []
+
+
+def test_what_the_resolver_does_not_find_is_not_looked_for_elsewhere(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", None)
+    with pytest.raises(Unresolved, match="no such name"):
+        asked_through("name.invalid")

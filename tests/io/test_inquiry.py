@@ -29,6 +29,7 @@ from unstrip.policy.questions import (
     HttpsFailure,
     Kind,
     ResultType,
+    Security,
     Srv,
     Status,
 )
@@ -54,6 +55,7 @@ class World:
     def __init__(self, *answers):
         self.told = {ANNOUNCED: nothing(N)}
         self.asked = []
+        self._silent = set()
         self._open = asyncio.Event()
         self._open.set()
         self.say(*answers)
@@ -69,6 +71,10 @@ class World:
             lost = BLOCKED if isinstance(question, Https) else failure(Status.TIMEOUT)
             self.told[question] = lost
 
+    def keep_silent(self, *questions):
+        """From now on, these have no answer at all."""
+        self._silent |= set(questions)
+
     def hold_up(self):
         self._open.clear()
 
@@ -78,11 +84,11 @@ class World:
     async def answer(self, question):
         self.asked.append(question)
         await self._open.wait()
-        await asyncio.sleep(0)
+        await (asyncio.Event().wait() if question in self._silent else asyncio.sleep(0))
         return self.told[question]
 
-    def inquiry(self, beliefs=PLAIN, memory=None, distrust=""):
-        return Inquiry(self.answer, self.answer, beliefs, memory, distrust)
+    def inquiry(self, beliefs=PLAIN, memory=None, distrust="", **how):
+        return Inquiry(self.answer, self.answer, beliefs, memory, distrust, **how)
 
 
 SIGNED = [mx(MX1), dane(MX1)]
@@ -171,6 +177,7 @@ def test_where_nobody_could_be_believed_nobody_is_asked_and_it_says_why():
     world = World()
     host = asyncio.run(world.inquiry(wish("verify"), distrust="install unbound").server(SMTP))
     assert (host.dane.standing, host.dane.words) == (Standing.UNCHECKED, "install unbound")
+    assert host.dane.ttl > 0
     assert (host.decision.level, world.asked) == (Level.AUTHENTICATED, [])
 
 
@@ -178,6 +185,70 @@ def test_an_address_has_no_records_to_ask_for():
     world = World()
     host = asyncio.run(world.inquiry(wish("encrypt")).server(Endpoint("192.0.2.1", 25, "smtp")))
     assert (host.dane, host.decision.level, world.asked) == (None, Level.ENCRYPT, [])
+
+
+def smart_host(*patterns):
+    """A server that mail goes through: a policy of its own, and no MX that anybody asks for."""
+    lines = "".join(f"mx: {pattern}\n" for pattern in patterns)
+    body = f"version: STSv1\nmode: enforce\nmax_age: 604800\n{lines}".encode()
+    return [text(f"_mta-sts.{MX1}", b"v=STSv1; id=1"), page(f"mta-sts.{MX1}", PATH, body)]
+
+
+def test_a_server_that_mail_goes_through_is_its_own_policy_domain(store):  # RFC 8461, 3.4
+    world = World(addresses(MX1, N), *smart_host(MX1))
+    made = asyncio.run(world.inquiry(memory=store).next_hop(MX1, 587))
+    (host,) = made.destinations
+    assert (host.endpoint.host, host.endpoint.port) == (MX1, 587)
+    assert level(made) is Level.AUTHENTICATED
+    assert (host.named, made.waits, made.domain) == (True, "", MX1)
+    assert not [question for question in world.asked if Kind.MX is getattr(question, "kind", None)]
+    assert store.known(MX1).policy.mx == (MX1,)
+
+
+def test_a_server_that_mail_goes_through_is_held_to_its_records_at_that_port():
+    world = World(
+        addresses(MX1), tlsa(MX1, GOOD, port=587), {Dns(f"_mta-sts.{MX1}", Kind.TXT): nothing(N)}
+    )
+    (host,) = asyncio.run(world.inquiry().next_hop(MX1, 587)).destinations
+    assert host.dane.standing is Standing.AUTHENTICATED
+    world.say(tlsa(MX1, port=587, answer=bogus()))
+    assert "DANE could not be looked up" in asyncio.run(world.inquiry().next_hop(MX1, 587)).waits
+
+
+def test_where_nobody_could_be_believed_a_server_that_mail_goes_through_still_has_its_policy():
+    world = World(*smart_host(MX1))
+    made = asyncio.run(world.inquiry(distrust="install unbound").next_hop(MX1))
+    assert level(made) is Level.AUTHENTICATED
+    assert (made.destinations[0].dane.standing, made.checked) == (Standing.UNCHECKED, False)
+
+
+def test_a_server_that_is_not_in_its_own_policy_is_not_used():
+    world = World(addresses(MX1, N), *smart_host(MX2))
+    assert "none of the policy's hosts" in asyncio.run(world.inquiry().next_hop(MX1)).waits
+
+
+def test_what_is_wrong_with_what_is_believed_is_told_with_all_mail():
+    world = World(*SIGNED)
+    inquired = asyncio.run(world.inquiry(alarms=("list: it expired",)).mail(DOMAIN))
+    assert inquired.alarms == ("list: it expired",)
+
+
+@pytest.mark.parametrize("distrust", ["", "install unbound"])
+def test_mail_through_an_address_has_no_policy_but_the_users_own(distrust):
+    for require, expected in (("may", Level.MAY), ("encrypt", Level.ENCRYPT)):
+        world = World()
+        made = asyncio.run(world.inquiry(wish(require), None, distrust).next_hop("192.0.2.1"))
+        assert (level(made), made.waits, world.asked) == (expected, "", [])
+
+
+def test_the_port_to_which_a_domains_mail_goes_is_where_its_records_are(store):
+    world = World(mx(MX1), addresses(MX1), tlsa(MX1, GOOD, port=2525), sts("none"))
+    for _ in range(2):
+        made = asyncio.run(world.inquiry(memory=store).decided(DOMAIN, 2525))
+        assert made.destinations[0].endpoint.port == 2525
+        assert level(made) is Level.AUTHENTICATED
+    world.say(tlsa(MX1))
+    assert level(decided(world, store)[0]) is Level.MAY
 
 
 def test_addresses_come_from_where_the_policies_come_from():
@@ -248,6 +319,77 @@ def test_who_gives_up_leaves_the_others_their_answer_and_the_store_its_policy(st
             assert end.known.policy.mode is Mode.ENFORCE
     assert store.known(DOMAIN).policy.mode is Mode.ENFORCE
     assert world.asked.count(ANNOUNCED) == 1
+
+
+# -- in time ---------------------------------------------------------------------------
+
+OVER = "the 0.05 seconds for all questions are over"
+
+
+def in_time(world, **how):
+    return asyncio.run(asyncio.wait_for(world.inquiry(timeout=0.05, **how).mail(DOMAIN), 5))
+
+
+def test_hosts_whose_addresses_nobody_gives_away_do_not_cost_their_time_one_after_another():
+    hosts = [f"mx{number}.{DOMAIN}" for number in range(50)]
+    world = World(mx(*hosts), *map(addresses, hosts))
+    world.keep_silent(*(Dns(host, kind) for host in hosts for kind in (Kind.A, Kind.AAAA)))
+    made = in_time(world).derivation
+    assert [each.dane.standing for each in made.destinations] == [Standing.FAILED] * 50
+    assert OVER in made.waits
+    assert len(world.asked) < len(hosts)  # when the time was over, nobody was asked any more
+
+
+def test_the_hosts_that_were_reached_in_time_are_used_and_the_others_are_not():
+    world = World(mx(MX1, MX2), dane(MX1), dane(MX2))
+    world.keep_silent(Dns(f"_25._tcp.{MX2}", Kind.TLSA))
+    first, second = in_time(world).derivation.destinations
+    assert (first.decision.level, first.decision.refuses) == (Level.AUTHENTICATED, "")
+    assert second.dane.standing is Standing.FAILED
+    assert OVER in second.decision.refuses
+
+
+def test_what_is_asked_when_the_time_is_over_is_not_asked_of_anybody():
+    world = World(mx(MX1), dane(MX1))
+    world.keep_silent(Dns(MX1, Kind.A))
+    made = in_time(world)
+    assert made.derivation.waits
+    assert Dns(f"_25._tcp.{MX1}", Kind.TLSA) not in world.asked
+    assert made.derivation.expires - made.derivation.at == timedelta(seconds=5)
+
+
+def test_a_domain_whose_mx_nobody_gives_away_waits():
+    world = World(mx(MX1))
+    world.keep_silent(Dns(DOMAIN, Kind.MX))
+    made = in_time(world).derivation
+    assert (made.route.route, made.route.security) == (Route.FAILED, Security.UNCHECKED)
+    assert OVER in made.waits
+
+
+@pytest.mark.parametrize("lost", [ANNOUNCED, POLICY])
+def test_a_policy_that_is_not_found_out_in_time_may_be_there(lost):
+    world = World(*UNSIGNED, sts())
+    world.keep_silent(lost)
+    made = in_time(world).derivation
+    assert made.sts.uncertain(made.at)
+    assert OVER in (made.sts.record or made.sts.fetch).words
+
+
+def test_a_policy_that_is_known_holds_when_there_is_no_time_to_look(store):
+    world = World(*UNSIGNED, sts())
+    asyncio.run(world.inquiry(memory=store).mail(DOMAIN))
+    world.say(sts(id_=b"2"))
+    world.keep_silent(POLICY)
+    made = asyncio.run(world.inquiry(memory=store, timeout=0.05).mail(DOMAIN, again=True))
+    assert level(made.derivation) is Level.AUTHENTICATED
+
+
+def test_no_record_is_asked_for_before_it_is_known_that_it_may_be():  # RFC 7672, 2.2.2
+    world = World(mx(MX1, MX2), addresses(MX1, N), addresses(MX2, N))
+    asyncio.run(world.inquiry().mail(DOMAIN))
+    kinds = [question.kind for question in world.asked if isinstance(question, Dns)]
+    assert Kind.TLSA not in kinds
+    assert len(world.asked) == len(set(world.asked))
 
 
 # -- remembered ------------------------------------------------------------------------
@@ -487,6 +629,17 @@ def test_what_was_seen_of_a_server_counts_at_the_next_decision(store):
     assert level(asyncio.run(asks.mail(DOMAIN)).derivation) is Level.MAY
     store.keep(visit)
     assert level(asyncio.run(asks.mail(DOMAIN)).derivation) is Level.ENCRYPT
+
+
+def test_what_was_decided_before_a_server_was_seen_holds_no_more(store):
+    visit = replace(upgraded(), endpoint=SMTP, began=datetime.now(UTC))
+    world = World(*UNSIGNED)
+    seeing = Beliefs(visits=store.visits, visits_of=store.visits_of)
+    assert level(decided(world, store, seeing)[0]) is Level.MAY
+    store.keep(visit)
+    assert level(decided(world, store, seeing)[0]) is Level.ENCRYPT
+    store.keep(visit)
+    assert decided(world, store, seeing)[1] == 0
 
 
 def test_records_that_change_are_in_the_next_decision(store, clock):

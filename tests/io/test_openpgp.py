@@ -16,6 +16,7 @@ from unstrip.io.openpgp import (
     BadKey,
     BadSignature,
     Locked,
+    fingerprints,
     sign,
     verify,
 )
@@ -52,6 +53,13 @@ def test_a_signature_and_a_key_may_be_armoured_or_not():
     packet = packet_by(SIGNER)
     assert SIGNATURE.startswith(b"-----BEGIN PGP SIGNATURE-----")
     assert verify(DATA, packet, binary, NOW) == FINGERPRINT
+
+
+def test_whose_keys_a_file_has_is_told_as_a_signature_names_them():
+    assert fingerprints(PUBLIC) == {FINGERPRINT}
+    assert fingerprints(PUBLIC + OTHER) > {FINGERPRINT}
+    with pytest.raises(BadKey):
+        fingerprints(b"")
 
 
 def test_any_key_of_the_file_will_do():

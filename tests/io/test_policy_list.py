@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,15 +17,14 @@ from pysequoia import Tsk
 from unstrip.io.openpgp import LONGEST_SIGNATURE, sign
 from unstrip.io.policy_list import (
     BadPlace,
+    Expired,
     Loaded,
-    Unread,
     Untimely,
     beside,
     current,
     kept,
     load,
     place,
-    read,
 )
 from unstrip.io.store import Store, StoreError, open_store
 from unstrip.policy.questions import Https, HttpsAnswer, HttpsFailure, ResultType
@@ -70,6 +70,13 @@ class Folder:
     def look(self, now: datetime = NOW) -> Loaded:
         return asyncio.run(load(self.file, self.key, self.store, now, nowhere))
 
+    def kept(self, now: datetime = NOW) -> Loaded:
+        return kept(self.file, self.key, self.store, now)
+
+    def trust(self, *signers: Tsk) -> None:
+        certificates = (bytes(signer.extract_certificate()) for signer in signers)
+        self.key.write_bytes(b"".join(certificates))
+
 
 async def nowhere(question: Https) -> HttpsFailure:
     raise AssertionError(f"nobody asked for {question}")
@@ -90,21 +97,28 @@ def folder(tmp_path):
 def test_a_list_is_taken_by_its_signature_and_kept(folder):
     loaded = folder.look()
     assert loaded == Loaded(parse(written()), FINGERPRINT)
-    assert kept(folder.file, folder.store, NOW) == Loaded(parse(written()))
+    assert folder.kept() == Loaded(parse(written()))
 
 
 def test_a_newer_list_takes_the_place_of_the_one_kept(folder):
     folder.look()
     folder.put(written(NOW))
     assert folder.look().listed == parse(written(NOW))
-    assert kept(folder.file, folder.store, NOW).listed == parse(written(NOW))
+    assert folder.kept().listed == parse(written(NOW))
 
 
-def test_a_list_may_be_mended_without_a_new_timestamp(folder):
+def test_a_list_that_is_signed_anew_is_the_same(folder):
+    folder.look()
+    folder.put(written())
+    assert folder.look() == Loaded(parse(written()), FINGERPRINT)
+
+
+def test_a_list_with_the_same_timestamp_is_not_taken_for_it_may_be_the_older(folder):
     folder.look()
     folder.put(written(expires=NOW + 9 * DAY))
-    assert folder.look().trouble == ""
-    assert kept(folder.file, folder.store, NOW).listed.expires == NOW + 9 * DAY
+    loaded = folder.look()
+    assert loaded.listed == parse(written())
+    assert loaded.trouble.endswith("it is no newer than the one that is kept")
 
 
 def test_the_signature_may_be_elsewhere(folder):
@@ -119,13 +133,65 @@ def test_the_signature_may_be_elsewhere(folder):
 def test_lists_at_two_places_are_two(folder):
     folder.look()
     other = folder.home / "other.json"
-    assert kept(other, folder.store, NOW) == Loaded(None)
+    assert kept(other, folder.key, folder.store, NOW) == Loaded(None)
 
 
 def test_a_place_is_the_same_by_whatever_path(folder, monkeypatch):
     folder.look()
     monkeypatch.chdir(folder.home)
-    assert kept(Path("policy.json"), folder.store, NOW).listed is not None
+    assert kept(folder.home / "a" / ".." / "policy.json", folder.key, folder.store, NOW).listed
+    assert kept(Path("policy.json"), folder.key, folder.store, NOW).listed is not None
+
+
+def test_an_old_list_is_no_other_one_for_being_behind_a_link(folder):
+    """The name that was configured is the list's, and not the file that a link leads to."""
+    folder.look()
+    rolled_back(folder)
+    for path in (folder.file, beside(folder.file)):
+        path.rename(path.with_name(f"old-{path.name}"))
+        path.symlink_to(f"old-{path.name}")
+    loaded = folder.look()
+    assert loaded.listed == parse(written())
+    assert FAULTS[rolled_back] in loaded.trouble
+
+
+# Who signed what is kept
+
+
+def test_what_is_kept_counts_only_for_whoever_has_the_key_of_its_signer(folder):
+    """A shared store: another machine, the same path, another key."""
+    folder.look()
+    folder.trust(STRANGER)
+    assert folder.kept() == Loaded(None)
+    folder.put(written(NOW - 2 * DAY), STRANGER)
+    assert folder.look().listed == parse(written(NOW - 2 * DAY))
+    folder.trust(KEY)
+    assert folder.kept().listed == parse(written())
+    assert folder.look().listed == parse(written())
+
+
+def test_a_key_that_is_added_takes_nothing_away(folder):
+    folder.look()
+    folder.trust(KEY, STRANGER)
+    assert folder.look().listed == parse(written())
+    folder.put(written(NOW - 2 * DAY), STRANGER)
+    assert FAULTS[rolled_back] in folder.look().trouble
+    folder.put(written(NOW), STRANGER)
+    assert folder.look().trouble == ""
+    folder.trust(STRANGER)
+    missing(folder)
+    assert folder.look().listed == parse(written(NOW))
+
+
+@pytest.mark.parametrize("fault", ["keyless", "rubbish_for_a_key"])
+def test_where_the_keys_cannot_be_had_nothing_that_is_kept_counts(folder, fault):
+    folder.look()
+    spoil = {one.__name__: one for one in KEY_FAULTS}[fault]
+    spoil(folder)
+    for loaded in (folder.look(), folder.kept()):
+        assert (loaded.listed, loaded.over) == (None, False)
+        assert KEY_FAULTS[spoil] in loaded.trouble
+        assert "key.asc" in loaded.trouble
 
 
 # What may go wrong with it
@@ -133,6 +199,11 @@ def test_a_place_is_the_same_by_whatever_path(folder, monkeypatch):
 
 def missing(folder: Folder) -> None:
     folder.file.unlink()
+
+
+def a_pipe(folder: Folder) -> None:
+    folder.file.unlink()
+    os.mkfifo(folder.file)
 
 
 def unsigned(folder: Folder) -> None:
@@ -181,17 +252,20 @@ def rolled_back(folder: Folder) -> None:
 
 FAULTS = {
     missing: "policy.json cannot be read: no such file or directory",
+    a_pipe: "policy.json cannot be read: it is a pipe or a device",
     unsigned: "policy.json.asc cannot be read: no such file or directory",
     signed_by_another: "not a signature of these bytes by",
     changed: "not a signature of these bytes by",
     endless: f"policy.json is longer than {LONGEST} bytes",
     endlessly_signed: f"policy.json.asc is longer than {LONGEST_SIGNATURE} bytes",
-    keyless: "key.asc cannot be read: no such file or directory",
-    rubbish_for_a_key: "not a public key",
     no_list: "missing required field",
     expired: f"it expired on {NOW:%Y-%m-%d}",
     from_the_future: f"its timestamp, {NOW + 2 * DAY:%Y-%m-%d}, is yet to come",
-    rolled_back: f"made on {NOW - 2 * DAY:%Y-%m-%d}, it is older than the one that is kept",
+    rolled_back: f"made on {NOW - 2 * DAY:%Y-%m-%d}, it is no newer than the one that is kept",
+}
+KEY_FAULTS = {
+    keyless: "key.asc cannot be read: no such file or directory",
+    rubbish_for_a_key: "not a public key",
 }
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 
@@ -204,7 +278,7 @@ def test_whatever_goes_wrong_what_is_kept_goes_on(folder, fault):
     assert loaded.listed == parse(written())
     assert FAULTS[fault] in loaded.trouble
     assert loaded.signer == ""
-    assert kept(folder.file, folder.store, NOW).listed == parse(written())
+    assert folder.kept().listed == parse(written())
 
 
 def test_what_is_kept_ends_with_its_own_time(folder):
@@ -213,7 +287,8 @@ def test_what_is_kept_ends_with_its_own_time(folder):
     last = NOW + 7 * DAY
     assert folder.look(last - timedelta(seconds=1)).listed == parse(written())
     loaded = folder.look(last)
-    assert loaded.listed is None
+    assert (loaded.listed, loaded.over) == (None, True)
+    assert folder.kept(last).over
     assert loaded.trouble.startswith(f"{folder.file} cannot be read")
     assert loaded.trouble.endswith(f"; the one that is kept expired on {last:%Y-%m-%d}")
 
@@ -223,8 +298,9 @@ def test_where_nothing_is_kept_there_is_no_list_and_a_reason(folder, fault):
     fault(folder)
     loaded = folder.look()
     assert loaded.listed is None
+    assert loaded.over is (fault is expired)  # then it is known that there is nothing to be had
     assert FAULTS[fault] in loaded.trouble
-    assert kept(folder.file, folder.store, NOW) == Loaded(None)
+    assert folder.kept() == Loaded(None)
 
 
 def test_a_list_is_not_parsed_before_its_signature_is_verified(folder):
@@ -234,9 +310,9 @@ def test_a_list_is_not_parsed_before_its_signature_is_verified(folder):
 
 def test_what_is_kept_and_damaged_is_an_error_and_not_nothing(folder):
     folder.look()
-    assert folder.store.keep_list(str(folder.file), NOW - DAY, written()[:-1])
+    folder.store._database.run("update policy_list set body = ?", written()[:-1])
     with pytest.raises(StoreError, match="is damaged: not JSON"):
-        kept(folder.file, folder.store, NOW)
+        folder.kept()
     missing(folder)
     with pytest.raises(StoreError, match="is damaged"):
         folder.look()
@@ -252,7 +328,7 @@ def test_a_store_that_fails_is_an_error_and_not_nothing(folder):
     with pytest.raises(StoreError):
         folder.look()
     with pytest.raises(StoreError):
-        kept(folder.file, folder.store, NOW)
+        folder.kept()
 
 
 def test_a_clock_that_is_a_little_behind_takes_a_list_all_the_same():
@@ -263,7 +339,7 @@ def test_a_clock_that_is_a_little_behind_takes_a_list_all_the_same():
 
 def test_whether_a_list_may_be_taken_is_found_out_without_a_signature():
     assert current(written(), NOW) == parse(written())
-    with pytest.raises(Untimely, match="it expired on"):
+    with pytest.raises(Expired, match="it expired on"):
         current(written(), NOW + 7 * DAY)
     with pytest.raises(BadList):
         current(b"", NOW)
@@ -351,13 +427,3 @@ def test_other_urls_are_no_places(text):
 def test_a_signature_is_beside_its_list():
     assert beside(Path("a/policy.json")) == Path("a/policy.json.asc")
     assert beside(WEB) == Https("lists.example.org", "/policy.json.asc")
-
-
-def test_a_file_may_have_as_many_bytes_as_it_may(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(bytes(10))
-    assert read(path, 10) == bytes(10)
-    with pytest.raises(Unread, match="is longer than 9 bytes"):
-        read(path, 9)
-    with pytest.raises(Unread, match="is a directory"):
-        read(tmp_path, 9)

@@ -349,7 +349,7 @@ def test_a_key_that_they_do_not_name_hears_no_word_inside_though_the_web_trusts_
     _, other = certified(pki, SERVER)
     evidence, proven = held_against(pki, attend, context, keyed(other))
     assert evidence.handshake.webpki.valid
-    assert evidence.handshake.dane.words == "none of 1 usable TLSA records is met"
+    assert evidence.handshake.dane.words == "the only usable TLSA record is not met"
     assert (proven, evidence.failure.trouble) == (False, Trouble.UNMET)
     assert not said(evidence.transcript, Side.CLIENT, Layer.SECURE)
 

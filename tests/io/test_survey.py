@@ -32,7 +32,7 @@ POLICY = "version: STSv1\nmode: enforce\nmx: mx.example.org\nmax_age: 604800\n"
 STS = {Dns(f"_mta-sts.{DOMAIN}", Kind.TXT): found(Txt((b"v=STSv1; id=1;",)))}
 
 
-def surveyed(answers, pki, port: int, store=None, **terms) -> Seen:
+def surveyed(answers, pki, port: int, store=None, coming=(), **terms) -> Seen:
     """What is seen of the domain; what is not among the answers is not there."""
 
     async def ask(question: Dns):
@@ -44,7 +44,8 @@ def surveyed(answers, pki, port: int, store=None, **terms) -> Seen:
 
     async def main() -> Seen:
         inquiry = Inquiry(ask, fetch, Beliefs(), store)
-        return await survey(DOMAIN, inquiry, Terms(timeout=5.0, roots=pki.roots, **terms), port)
+        held = Terms(timeout=5.0, roots=pki.roots, **terms)
+        return await survey(DOMAIN, inquiry, held, port, coming)
 
     return asyncio.run(main())
 
@@ -68,12 +69,29 @@ def test_every_address_is_visited(mx, pki):
     (server,) = surveyed(ANSWERS | {Dns(SERVER, Kind.A): both}, pki, mx.port).servers
     assert [visit.secured for visit in server.visits] == [True, False]
     assert server.visits[1].failure.trouble is Trouble.UNREACHABLE
+    assert server.visits[1].address == "127.99.99.99"
 
 
 def test_another_address_may_stand_for_all_of_them(mx, pki):
-    gone = ANSWERS | {Dns(SERVER, Kind.A): found(Address("192.0.2.1"))}
+    many = found(*(Address(f"192.0.2.{n}") for n in range(1, 100)))
+    gone = ANSWERS | {Dns(SERVER, Kind.A): many}
     (server,) = surveyed(gone, pki, mx.port, connect_to="127.0.0.1").servers
     assert [visit.address for visit in server.visits] == ["127.0.0.1"]
+    assert server.beyond == 0
+
+
+def test_it_stands_for_none_that_may_be_hidden(mx, pki):
+    hiding = ANSWERS | {Dns(SERVER, Kind.AAAA): nothing(status=Status.SERVFAIL)}
+    (server,) = surveyed(hiding, pki, mx.port, connect_to="127.0.0.1").servers
+    assert server.hidden.startswith("AAAA: server failure")
+
+
+def test_a_host_that_is_to_come_is_visited_if_it_is_there(mx, pki):
+    there = {Dns("mx9.example.org", Kind.A): found(Address("127.0.0.1"))}
+    told = surveyed(ANSWERS | there, pki, mx.port, coming=("mx9.example.org", "mx8.example.org"))
+    _, ninth, eighth = told.servers
+    assert ninth.visits[0].secured
+    assert eighth.visits == ()
 
 
 def test_starttls_is_not_asked_for_where_it_is_not_offered(pki):

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.mta.domains import (
+    DOMAIN,
     FORGED,
     GONE,
     NONE,
@@ -21,7 +22,7 @@ from tests.mta.domains import (
     lost,
     rules,
 )
-from tests.policy.answering import N, U
+from tests.policy.answering import N, S, U
 from unstrip.mta.exim import LISTS, Options, options, text
 
 ALL = ("*",)
@@ -66,10 +67,16 @@ def test_a_signed_list_lets_nobody_else_pass():
 
 
 def test_tlsa_behind_an_insecure_mx_counts_for_nothing_but_tls():
-    found = told({A: USABLE}, N)
-    assert found.hosts_require_dane == ()
+    found = told({A: USABLE, B: NONE}, N)
+    assert found.hosts_require_dane == found.tls_verify_hosts == ()
     assert found.hosts_require_tls == (A,)
     assert A in found.words[0]
+
+
+def test_where_no_tlsa_is_looked_at_a_server_proves_its_name_if_a_rule_wants_proof():
+    found = told({A: USABLE, B: NONE}, N, beliefs=rules(f"{A} verify"))
+    assert found.hosts_require_tls == found.tls_verify_hosts == (A,)
+    assert found.hosts_require_dane == ()
 
 
 def test_a_server_whose_tlsa_cannot_be_used_is_not_tried_with_dane():
@@ -117,10 +124,68 @@ def test_rules_hold_for_the_server_that_they_are_about():
 
 
 def test_pins_become_names_and_that_is_said():
-    found = told({A: USABLE}, beliefs=rules(f"{A} verify {PIN}"))
+    found = told({A: USABLE, B: NONE}, beliefs=rules(f"{A} verify {PIN}"))
     assert found.tls_verify_hosts == (A,)
     assert found.hosts_try_dane == (f"!{A}", "*")
     assert "no pins" in found.words[0]
+
+
+# What Exim sees, and was not seen here
+
+
+@pytest.mark.parametrize("rule", [f"{DOMAIN} encrypt", "* encrypt"])
+def test_where_a_rule_wants_tls_of_a_domain_a_server_not_seen_before_needs_it_too(rule):
+    for security in (S, N, U):
+        found = told({A: NONE, B: NONE}, security, beliefs=rules(rule))
+        assert found.hosts_require_tls == ALL
+        assert found.hosts_avoid_tls == found.tls_verify_hosts == ()
+
+
+@pytest.mark.parametrize("rule", [f"{DOMAIN} verify", "* verify", f"{DOMAIN} verify {PIN}"])
+def test_where_a_rule_wants_proof_of_a_domain_a_server_not_seen_before_proves_its_name(rule):
+    for security in (S, N, U):
+        found = told({A: NONE, B: NONE}, security, beliefs=rules(rule))
+        assert found.hosts_require_tls == found.tls_verify_hosts == ALL
+
+
+def test_a_rule_for_a_domain_with_dane_holds_all_others_to_their_names():
+    found = told({A: USABLE, B: NONE}, beliefs=rules(f"{DOMAIN} verify"))
+    assert found.hosts_require_tls == ALL
+    assert found.tls_verify_hosts == (f"!{A}", "*")
+    assert found.hosts_require_dane == (A,)
+
+
+def test_a_rule_for_a_domain_behind_an_insecure_mx_holds_those_with_dane_to_their_names():
+    found = told({A: USABLE, B: NONE}, N, beliefs=rules(f"{DOMAIN} verify"))
+    assert found.hosts_require_tls == found.tls_verify_hosts == ALL
+
+
+def test_what_all_servers_need_a_server_not_seen_before_needs_too():
+    found = told({A: UNUSABLE, B: NONE}, beliefs=rules(f"{B} verify"))
+    assert found.hosts_require_tls == ALL
+    assert found.tls_verify_hosts == (B,)
+    found = told({A: USABLE, B: USABLE})
+    assert found.hosts_require_tls == ALL
+    assert found.tls_verify_hosts == (f"!{A}", f"!{B}", "*")
+
+
+def test_what_one_server_needs_no_other_does():
+    found = told({A: NONE, B: NONE}, N, beliefs=rules(f"{A} verify"))
+    assert found.hosts_require_tls == found.tls_verify_hosts == (A,)
+
+
+def test_a_server_that_is_not_to_be_used_frees_no_other_from_the_rule():
+    found = told({A: FORGED, B: NONE}, beliefs=rules(f"{DOMAIN} verify"))
+    assert found.hosts_require_tls == found.tls_verify_hosts == ALL
+    assert found.hosts_avoid_tls == (A,)
+
+
+def test_a_server_without_address_asks_nothing_of_others():
+    assert told({A: GONE}) == Options()
+    assert told({A: GONE}, beliefs=rules("* verify")).tls_verify_hosts == ALL
+
+
+# How a list is written
 
 
 def test_a_list_is_compared_with_names_and_never_with_addresses_that_somebody_forged():

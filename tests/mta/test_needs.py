@@ -11,12 +11,14 @@ from tests.mta.domains import (
     USABLE,
     A,
     B,
+    C,
     derived,
     listed,
     rules,
 )
 from tests.policy.answering import N, U
-from unstrip.mta.needs import Need, closed, hosts, need, policy
+from unstrip.mta.needs import Need, closed, hosts, need, policy, wished
+from unstrip.policy import Level, dane
 from unstrip.policy.mta_sts import Mode
 
 
@@ -78,6 +80,22 @@ def test_servers_are_named_once_and_in_their_order():
     found = derived({B: NONE, A: NONE})
     assert hosts(found, Need.FREE) == (B, A)
     assert hosts(found, Need.DANE) == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "least", "expected"),
+    [
+        (f"{A} verify", Level.AUTHENTICATED, (A,)),
+        (f"{A} encrypt", Level.AUTHENTICATED, ()),
+        (f"{A} encrypt", Level.ENCRYPT, (A,)),
+        (f"{B} encrypt", Level.ENCRYPT, (B,)),
+        (f"{C} encrypt", Level.ENCRYPT, ()),  # not to be used
+        (f"{A} may", Level.ENCRYPT, ()),
+    ],
+)
+def test_what_others_than_dane_ask_of_a_server_is_told_apart(rule, least, expected):
+    found = derived({A: USABLE, B: UNUSABLE, C: FORGED}, N, beliefs=rules(rule))
+    assert wished(found, least, besides=(dane.SOURCE,)) == expected
 
 
 @pytest.mark.parametrize("mode", ["enforce", "testing", "none"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from tests.mta.domains import (
     FORGED,
     GONE,
     NONE,
+    NOW,
     PIN,
     SILENT,
     UNUSABLE,
@@ -29,8 +31,10 @@ from tests.mta.domains import (
     rules,
 )
 from tests.policy.answering import N, S, U, failure, found, nothing
-from unstrip.derivation import Derivation
+from tests.verdict.scenes import upgraded
+from unstrip.derivation import Beliefs, Derivation, Sought, derive
 from unstrip.mta.postfix import Answer, Lookup, answer
+from unstrip.policy.dane import Domain, Host, Route, Standing
 from unstrip.policy.questions import Dns, Kind, Mx, Status
 
 SECURE = f"secure match={A}:{B} servername=hostname"
@@ -55,6 +59,13 @@ def test_all_mx_with_dane_and_a_policy_are_for_dane():
 
 def test_all_mx_with_dane_are_for_dane():
     assert text({A: USABLE, B: USABLE}) == "dane-only"
+
+
+def test_of_an_mx_that_nobody_looked_at_postfix_finds_out_by_itself_whether_it_has_tlsa():
+    whole = derived({A: USABLE, B: USABLE})
+    more = told(replace(whole, route=replace(whole.route, left_out=1)))
+    assert more.text == "dane"
+    assert more.because.endswith("nobody looked at the other servers")
 
 
 def test_an_insecure_mx_with_tlsa_and_a_policy_is_held_to_the_policy():
@@ -211,7 +222,7 @@ def test_a_rule_for_one_server_holds_for_all():
     found = told(derived({A: NONE, B: NONE}, beliefs=rules(f"{A} verify")))
     assert found.text == SECURE
     assert found.words == (f"{B} is held to its name as well",)
-    assert found.because == f"{A}: local"
+    assert found.because == f"{A}: by your own table"
 
 
 def test_names_of_an_unsigned_answer_are_said_to_be_so():
@@ -226,17 +237,30 @@ def test_a_rule_that_wants_tls_is_told_so():
 
 def test_dane_does_for_a_server_what_a_rule_wants_of_it():
     assert text({A: USABLE}, beliefs=rules("* encrypt")) == "dane-only"
-    assert text({A: USABLE}, N, beliefs=rules("* encrypt")) == "dane"
+
+
+@pytest.mark.parametrize("rule", [f"{DOMAIN} encrypt", "* verify"])
+def test_where_dane_would_let_another_mx_pass_in_clear_a_rule_is_told_by_names(rule):
+    found = told(derived({A: USABLE}, N, beliefs=rules(rule)))
+    assert found.text == f"secure match={A} servername=hostname"
+    assert any("certificates have to be valid" in words for words in found.words)
 
 
 def test_a_rule_for_a_server_without_tlsa_leaves_it_out_beside_one_with():
     assert text({A: USABLE, B: NONE}, beliefs=rules(f"{B} encrypt")) == "dane-only"
 
 
-def test_tlsa_behind_an_insecure_mx_gives_way_to_a_rule_that_wants_tls_of_all():
-    found = told(derived({A: USABLE, B: NONE}, N, beliefs=rules("* encrypt")))
-    assert found.text == "encrypt"
+@pytest.mark.parametrize("rule", ["* encrypt", f"{B} encrypt"])
+def test_tlsa_behind_an_insecure_mx_gives_way_to_names_and_not_to_tls_alone(rule):
+    found = told(derived({A: USABLE, B: NONE}, N, beliefs=rules(rule)))
+    assert found.text == SECURE
     assert A in found.words[0]
+
+
+def test_what_was_seen_of_a_server_with_tlsa_does_not_keep_postfix_from_dane():
+    seen = Beliefs(visits=lambda _: (upgraded(),))
+    assert text({A: USABLE}, N, beliefs=seen) == "dane"
+    assert text({A: USABLE, B: NONE}, N, beliefs=seen) == SECURE
 
 
 def test_pins_go_before_all_else():
@@ -390,8 +414,6 @@ def test_no_server_that_is_used_gets_less_than_was_decided(tlsa, security, mode,
     hosts = dict(zip((A, B, C), tlsa, strict=False))
     derivation = derived(hosts, security, mode=mode, beliefs=rules(*table))
     found = told(derivation)
-    if any("cannot be insisted on" in words for words in found.words):
-        return  # tried on its own above
     for server in derivation.destinations:
         got = given_by(found, server.endpoint.host, hosts[server.endpoint.host])
         if server.decision.refuses:
@@ -412,3 +434,12 @@ def given_by(found: Answer, host: str, tlsa: object) -> str | None:
         got = by_dane[id(tlsa)]
         return got if got == "verify" or level == "dane" else None
     return "encrypt" if level == "encrypt" else "may"
+
+
+def test_an_address_that_has_to_prove_its_name_can_prove_none():
+    """With an address to match, Postfix would match nothing: mail waits, and it is said why."""
+    route = Domain("192.0.2.1", Route.ITSELF, S, (Host("192.0.2.1", 25, Standing.ABSENT),), 300)
+    found = answer(derive(Sought(), route, rules("192.0.2.1 verify"), NOW), reporting=False)
+    assert (found.lookup, found.text) == (Lookup.TEMP, "no server of 192.0.2.1 is known by name")
+    found = answer(derive(Sought(), route, rules("192.0.2.1 encrypt"), NOW), reporting=False)
+    assert (found.lookup, found.text) == (Lookup.FOUND, "encrypt")

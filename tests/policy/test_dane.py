@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -29,12 +30,23 @@ from unstrip.policy.dane import (
     Host,
     Route,
     Standing,
+    following,
     mail,
     opinion,
     server,
     service,
 )
-from unstrip.policy.questions import Address, Dns, Kind, Mx, ResultType, Security, Srv, Status
+from unstrip.policy.questions import (
+    Address,
+    Alias,
+    Dns,
+    Kind,
+    Mx,
+    ResultType,
+    Security,
+    Srv,
+    Status,
+)
 from unstrip.tlsa import DANE, Tlsa, match
 
 DOMAIN, MX1, MX2 = "example.org", "mx1.example.org", "mx2.example.org"
@@ -89,6 +101,39 @@ def test_a_server_with_records_is_to_be_authenticated_by_them():
 def test_it_holds_for_as_long_as_the_shortest_of_its_answers(ttl, least):
     records = tlsa(MX1, answer=found(GOOD, ttl=ttl))
     assert only(mx(MX1), addresses(MX1), records).ttl == least
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [addresses(MX1, six=nothing(ttl=7)), tlsa(MX1, GOOD)],
+        [addresses(MX1, six=nothing(ttl=7)), tlsa(MX1)],
+        [addresses(MX1, six=replace(failure(), ttl=7)), tlsa(MX1, GOOD)],
+        [addresses(MX1), tlsa(MX1, answer=nothing(ttl=7))],
+        [addresses(MX1), tlsa(MX1, answer=replace(bogus(), ttl=7))],
+        [addresses(MX1, N, six=nothing(N, ttl=7))],
+        [
+            addresses(MX1, canonical="mail.example.net"),
+            tlsa("mail.example.net", answer=nothing(ttl=7)),
+            tlsa(MX1, GOOD),
+        ],
+        [
+            addresses(MX1, N, canonical="mail.example.net"),
+            {Dns(MX1, Kind.CNAME): found(Alias("mail.example.net"), security=N, ttl=7)},
+        ],
+        [{Dns(MX1, Kind.A): nothing(ttl=7), Dns(MX1, Kind.AAAA): nothing()}],
+    ],
+)
+def test_every_answer_that_it_rests_on_counts_for_how_long_it_holds(answers):
+    assert only(mx(MX1), *answers).ttl == 7
+
+
+@pytest.mark.parametrize(("name", "security"), [(MX1, U), ("192.0.2.1", S)])
+def test_a_server_of_which_nothing_is_asked_holds_as_long_as_the_answer_that_names_it(
+    name, security
+):
+    answer = found(Mx(10, name), security=security, ttl=77)
+    assert only({Dns(DOMAIN, Kind.MX): answer}).ttl == 77
 
 
 def test_what_comes_of_it_judges_a_chain():
@@ -352,6 +397,14 @@ def test_servers_beyond_measure_are_left_out():
     result = posted(mx(*names, security=U)).result
     assert len(result.hosts) == MOST_HOSTS
     assert result.words == f"of 1000 servers only the first {MOST_HOSTS} are used"
+    assert result.left_out == 1000 - MOST_HOSTS
+
+
+@pytest.mark.parametrize(("count", "left_out"), [(MOST_HOSTS, 0), (MOST_HOSTS + 1, 1)])
+def test_what_nobody_looked_at_may_be_without_dane(count, left_out):
+    names = [f"mx{number}.example.org" for number in range(count)]
+    result = posted(mx(*names), *map(dane, names)).result
+    assert (result.left_out, result.everywhere) == (left_out, not left_out)
 
 
 # A domain as a whole, named after what goes wrong elsewhere
@@ -400,6 +453,37 @@ def test_whether_a_whole_domain_may_be_held_to_dane(answers, standings, everywhe
     result = posted(*answers).result
     assert " ".join(host.standing.name for host in result.hosts) == standings
     assert result.everywhere is everywhere
+
+
+# What follows
+
+
+@pytest.mark.parametrize(
+    ("answer", "hosts"),
+    [
+        (found(Mx(20, MX2), Mx(10, MX1), Mx(30, MX1)), [MX1, MX2]),
+        (found(Srv(2, 0, 1, "b"), Srv(1, 5, 1, "a"), Srv(1, 9, 2, "a")), ["a", "b"]),
+        (found(Mx(10, MX1), security=N), [MX1]),
+        (found(Mx(10, MX1), security=U), []),
+        (found(Mx(10, "")), []),
+        (found(Mx(10, "192.0.2.1"), Mx(20, "a..b"), Mx(30, MX1)), [MX1]),
+        (found(Address("192.0.2.1")), []),
+        (nothing(), []),
+        (bogus(), []),
+        (failure(Status.TIMEOUT), []),
+    ],
+)
+def test_what_follows_from_an_answer_are_the_addresses_of_its_hosts(answer, hosts):
+    expected = [Dns(host, kind) for host in hosts for kind in (Kind.A, Kind.AAAA)]
+    assert list(following(answer)) == expected
+
+
+def test_what_follows_is_what_is_asked():
+    names = [f"mx{number}.example.org" for number in range(MOST_HOSTS + 1)]
+    told = found(*(Mx(10, name) for name in names), security=N)
+    hosts = {q: a for name in names for q, a in addresses(name, N).items()}
+    asked = answered(mail(DOMAIN), {Dns(DOMAIN, Kind.MX): told, **hosts}).asked
+    assert asked[1:] == following(told)
 
 
 # Other protocols

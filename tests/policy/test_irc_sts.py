@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.verdict.scenes import HOST, NOW, days_ago, heard, shaken, untrusted
 from unstrip.evidence import Endpoint, Evidence, Failure
 from unstrip.policy import Level, Policy, decide
-from unstrip.policy.irc_sts import hint, opinion
+from unstrip.policy.irc_sts import hint, opinion, said
 from unstrip.trouble import Trouble
 
 IRC = Endpoint(HOST, 6667, "irc")
@@ -173,6 +173,24 @@ def test_preload_is_noted_whatever_it_is_set_to(keys):
     found = opinion([implicit(f"sts={keys}")], NOW)
     assert found is not None
     assert found.text.startswith("sts=duration=60,preload, listed")
+
+
+@pytest.mark.parametrize(
+    ("visit", "seconds"),
+    [
+        (implicit(MONTH), 2592000),
+        (upgraded("sts=port=6697", "sts=duration=60"), 60),
+        (implicit("sts=duration=0"), 0),
+        (implicit("sts=duration=x"), None),
+        (implicit("sasl"), None),
+        (implicit(MONTH, handshake=untrusted()), None),
+        (implicit(MONTH, failure=Failure(Trouble.ENDED, "connection closed")), None),
+        (clear(MONTH), None),
+        (heard("<EOF>", endpoint=IRC), None),
+    ],
+)
+def test_what_has_to_be_remembered_is_what_counts(visit, seconds):
+    assert said(visit) == seconds
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unstrip.policy import Level, Policy
-from unstrip.policy.local import BadTable, Table, opinion, parse
+from unstrip.policy.local import BadTable, Table, opinions, parse
 
 PIN = "sha256:" + "6F2c" * 16
 
@@ -20,6 +20,13 @@ def rule(**keys: object) -> str:
 
 def _toml(value: object) -> str:
     return str(value) if isinstance(value, int | list) else f'"{value}"'
+
+
+def opinion(table: Table, host: str, port: int, protocol: str) -> Policy | None:
+    """What the table says of a server that goes by one name."""
+    found = opinions(table, (host,), port, protocol)
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 def level(text: str, host: str, port: int = 25, protocol: str = "smtp") -> Level | None:
@@ -115,6 +122,23 @@ def test_the_opinion_says_which_rule_it_is_and_attests_nothing():
     )
 
 
+def test_of_a_server_with_two_names_each_is_looked_up_and_it_is_said_which_rule_is_for_which():
+    table = parse(
+        rule(host="*.example.net", require="may")
+        + rule(host="example.org", require="verify")
+        + rule(host="*", require="encrypt")
+    )
+
+    def said(*names: str) -> list[str]:
+        return [policy.text for policy in opinions(table, names, 25, "smtp")]
+
+    assert said("mx.example.net", "example.org") == [
+        "rule 1: *.example.net require may, for mx.example.net",
+        "rule 2: example.org require verify, for example.org",
+    ]
+    assert said("mx.example.com", "example.com") == ["rule 3: * require encrypt"]
+
+
 GOOD = rule(host="first.example", require="may")  # so that the bad rule is never the only one
 MISTAKES = {
     "unknown key": (rule(host="*", require="may", hots="x"), "hots"),
@@ -147,8 +171,12 @@ MISTAKES = {
 def test_a_mistake_is_named_by_rule_and_key(text, key):
     with pytest.raises(BadTable, match=key) as caught:
         parse(GOOD + text)
-    # rules are counted from one in our own words, from zero in the parser's paths
-    assert "rule 2" in str(caught.value) or "rule[1]" in str(caught.value)
+    assert str(caught.value).startswith("rule 2: ")
+
+
+def test_an_unknown_level_is_told_with_those_there_are():
+    with pytest.raises(BadTable, match="rule 1: require: 'must' is none of may, encrypt, verify"):
+        parse(rule(host="*", require="must"))
 
 
 def test_a_mistake_spoils_the_whole_table():

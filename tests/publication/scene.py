@@ -79,6 +79,7 @@ class Scene:
         chains: what each host shows; visits: what else happened there.
         tlsa: what each has published.
         policy: what is served, under `id`; reports: at `_smtp._tls`.
+        coming: hosts that are to be in the MX.
         answers: those that are not as all this says.
     """
 
@@ -93,10 +94,11 @@ class Scene:
     id: str = "1"
     reports: tuple[bytes, ...] = ()
     held: Known | None = None
+    coming: tuple[str, ...] = ()
     answers: dict[Question, Answer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for host in self.hosts:
+        for host in (*self.hosts, *self.coming):
             self.chains.setdefault(host, chain(self.pki, host))
 
     def shows(self, host: str, shown: Chain) -> None:
@@ -111,7 +113,7 @@ class Scene:
             Dns(f"_smtp._tls.{DOMAIN}", Kind.TXT): nothing(),
             Dns(f"_mta-sts.{DOMAIN}", Kind.TXT): nothing(),
         }
-        for host in self.hosts:
+        for host in (*self.hosts, *self.coming):
             told |= addresses(host, self.zone)
             told[Dns(host, Kind.CNAME)] = nothing(self.zone)
             records = tuple(self.tlsa.get(host, ()))
@@ -126,7 +128,7 @@ class Scene:
     @property
     def seen(self) -> Seen:
         """What is seen of it."""
-        looked: Seen = answered(look(DOMAIN, NOW), self.ask()).result
+        looked: Seen = answered(look(DOMAIN, NOW, coming=self.coming), self.ask()).result
         servers = [
             replace(s, visits=self._visited(s.name) if s.addresses else ()) for s in looked.servers
         ]
@@ -137,11 +139,14 @@ class Scene:
 
     def case(self, **wish: object) -> Case:
         """What the rules look at."""
-        return Case(self.seen, Wish(**wish), self.pki.roots)  # type: ignore[arg-type]
+        return Case(self.seen, self._wish(wish), self.pki.roots)
 
     def publish(self, **wish: object) -> Publication:
         """What comes of it."""
-        return publish(self.seen, Wish(**wish), self.pki.roots)  # type: ignore[arg-type]
+        return publish(self.seen, self._wish(wish), self.pki.roots)
+
+    def _wish(self, wish: dict[str, object]) -> Wish:
+        return Wish(**{"mx": self.coming, **wish})  # type: ignore[arg-type]
 
 
 def refusals(publication: Publication) -> list[str]:

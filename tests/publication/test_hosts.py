@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
+import trustme
 
 from tests.policy.answering import alias, bogus, failure, found, nothing
 from tests.publication.scene import (
@@ -50,7 +53,13 @@ def test_a_null_mx_is_refused(scene):
 
 def test_a_domain_that_is_not_there_is_refused(scene):
     scene.answers = {MX: nothing(status=Status.NXDOMAIN)}
-    assert refusals(scene.publish())[0].startswith(f"refused: there is no domain {DOMAIN}")
+    assert refusals(scene.publish()) == [f"refused: there is no domain {DOMAIN}"]
+
+
+def test_a_domain_that_is_there_and_has_neither_mx_nor_address_is_refused(scene):
+    scene.answers = {Dns(DOMAIN, kind): nothing() for kind in (Kind.MX, Kind.A, Kind.AAAA)}
+    (words,) = refusals(scene.publish())
+    assert words == f"refused: {DOMAIN} takes no mail: it has neither MX nor address"
 
 
 @pytest.mark.parametrize("answer", [failure(), bogus(), failure(Status.TIMEOUT)])
@@ -165,13 +174,62 @@ def test_a_next_certificate_that_would_not_count_is_refused(enforced, names, day
     enforced.hosts = (MX1,)
     enforced.policy = ENFORCE.replace("mx: mx2.example.org\r\n", "")
     shown = chain(enforced.pki, *names, days=days)
-    (words,) = refusals(enforced.publish(next=Key(public_key(shown[0]), shown)))
+    (words,) = refusals(enforced.publish(next=(Key(public_key(shown[0]), shown),)))
     assert "the next certificate" in words
     assert fault in words
 
 
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        (["a.example", "b.example"], f"it is for a.example, b.example: have one issued for {MX1}"),
+        (["a", "b", "c", "d"], f"it is for a, b, c: have one issued for {MX1}"),
+    ],
+)
+def test_what_would_mend_a_next_certificate_is_said(enforced, names, hint):
+    shown = chain(enforced.pki, *names)
+    found = enforced.publish(next=(Key(public_key(shown[0]), shown),)).objections
+    assert hint in {each.hint for each in found}
+
+
+def test_an_authority_that_nobody_trusts_may_be_a_file_that_is_not_whole(enforced):
+    parts = trustme.CA().issue_cert(MX1).cert_chain_pems
+    shown = tuple(ssl.PEM_cert_to_DER_cert(part.bytes().decode()) for part in parts)
+    found = enforced.publish(next=(Key(public_key(shown[0]), shown),)).objections
+    assert "give the file with the intermediate certificates too" in {each.hint for each in found}
+
+
+# A host that is to come
+
+
+def test_a_host_that_is_to_come_need_not_be_there_yet(enforced):
+    away = "mx3.example.org"
+    kinds = {away: (Kind.A, Kind.AAAA, Kind.CNAME), f"_25._tcp.{away}": (Kind.TLSA,)}
+    gone = nothing(status=Status.NXDOMAIN)
+    enforced.answers = {Dns(name, kind): gone for name in kinds for kind in kinds[name]}
+    enforced.coming = (away,)
+    published = enforced.publish(tlsa=True)
+    assert refusals(published) == []
+    assert any(words.startswith(f"{away} has no address") for words in notes(published))
+
+
+def test_nor_need_it_answer(enforced):
+    enforced.coming = ("mx3.example.org",)
+    enforced.visits = {"mx3.example.org": (mute("mx3.example.org"),)}
+    published = enforced.publish()
+    assert refusals(published) == []
+    assert any("mx3.example.org (192.0.2.1) could not be checked" in w for w in notes(published))
+
+
+def test_what_it_shows_once_it_answers_has_to_do(enforced):
+    enforced.coming = ("mx3.example.org",)
+    enforced.visits = {"mx3.example.org": (clear("mx3.example.org", Outcome.NOT_OFFERED),)}
+    (words,) = refusals(enforced.publish())
+    assert words.startswith("refused: mx3.example.org (192.0.2.1) leads to no TLS")
+
+
 def test_of_a_next_key_alone_no_certificate_is_judged(enforced):
     shown = chain(enforced.pki, "other.example.org")
-    published = enforced.publish(next=Key(public_key(shown[0])))
+    published = enforced.publish(next=(Key(public_key(shown[0])),))
     assert refusals(published) == []
     assert record(shown).text in {each.data for each in published.records}

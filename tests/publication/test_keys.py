@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from ssl import PEM_cert_to_DER_cert
 
 import pytest
 
@@ -19,7 +20,13 @@ def openssl(pipe: str, data: bytes = b"") -> bytes:
 
 
 @pytest.fixture(
-    params=["-newkey ed25519", "-newkey ec -pkeyopt ec_paramgen_curve:P-256", "-newkey rsa:2048"]
+    params=[
+        "-newkey ed25519",
+        "-newkey ec -pkeyopt ec_paramgen_curve:P-256",
+        "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit",
+        "-newkey rsa:2048",
+        "-newkey rsa-pss -pkeyopt rsa_keygen_bits:2048",
+    ]
 )
 def made(request, tmp_path):
     """A key and a certificate."""
@@ -42,6 +49,39 @@ def test_a_private_key_a_public_key_and_the_certificate_are_one_key(made):
     assert [bool(key.chain) for key in keys] == [False, False, True]
 
 
+def test_a_public_key_is_taken_as_it_stands():
+    make = "openssl ecparam -name prime256v1 -genkey -noout | openssl ec -conv_form compressed"
+    pem = openssl(f"{make} -pubout")
+    shorter = openssl("openssl dgst -sha256 -r", PEM_cert_to_DER_cert(as_certificate(pem)))
+    assert of_key(from_key(pem).spki).text == f"3 1 1 {shorter.split()[0].decode()}"
+
+
+def as_certificate(public: bytes) -> str:
+    """What the standard library reads."""
+    return public.decode().replace("PUBLIC KEY", "CERTIFICATE")
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        ("openssl genpkey -algorithm X25519", "X25519"),
+        ("openssl genpkey -algorithm X448", "X448"),
+        ("openssl genpkey -algorithm DH -pkeyopt group:ffdhe2048", "Diffie-Hellman"),
+        ("openssl genpkey -algorithm DHX -pkeyopt group:dh_2048_256", "Diffie-Hellman"),
+    ],
+)
+def test_a_key_that_no_server_can_show_is_refused_by_its_name(make, kind):
+    private = openssl(make)
+    for pem in (private, openssl("openssl pkey -pubout", private)):
+        with pytest.raises(BadPem, match=f"a key for {kind} signs nothing"):
+            from_key(pem)
+
+
+def test_a_file_full_of_beginnings_takes_no_longer_than_its_length():
+    with pytest.raises(BadPem):
+        from_key(b"-----BEGIN PUBLIC KEY-----" * 40_000)
+
+
 def test_a_key_with_a_passphrase_is_not_read(made):
     path, _ = made
     locked = openssl(f"openssl pkey -in {path} -aes256 -passout pass:secret")
@@ -56,6 +96,16 @@ def test_a_key_with_a_passphrase_is_not_read(made):
 def test_anything_else_is_an_error_with_a_name(read, junk):
     with pytest.raises(BadPem):
         read(junk)
+
+
+def test_a_certificate_and_a_key_are_told_from_each_other(made):
+    path, certificate = made
+    with pytest.raises(BadPem, match="this is a certificate") as wrong:
+        from_key(certificate)
+    assert wrong.value.hint == "give it by --next-cert"
+    with pytest.raises(BadPem, match="this is a key") as wrong:
+        from_certificates(path.read_bytes())
+    assert wrong.value.hint == "give it by --next-key"
 
 
 def test_all_certificates_of_a_file_are_its_chain(pki):

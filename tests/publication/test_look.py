@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.policy.answering import N, U, addresses, alias, answered, found, nothing
+from tests.policy.answering import (
+    N,
+    U,
+    addresses,
+    alias,
+    answered,
+    bogus,
+    failure,
+    found,
+    nothing,
+)
 from tests.publication.scene import DOMAIN, MX1, MX2, NOW, TESTING
 from unstrip.policy.dane import Route
 from unstrip.policy.mta_sts import Mode
@@ -44,7 +54,33 @@ def test_addresses_that_could_not_be_found_out_are_none(scene):
 def test_of_many_addresses_some_are_visited(scene):
     many = found(*(Address(f"192.0.2.{n}") for n in range(100)))
     scene.answers = addresses(MX1) | {Dns(MX1, Kind.A): many}
-    assert len(scene.seen.servers[0].addresses) == MOST_ADDRESSES
+    (server, _) = scene.seen.servers
+    assert len(server.addresses) == MOST_ADDRESSES
+    assert server.beyond == 100 - MOST_ADDRESSES
+
+
+def test_addresses_of_both_kinds_are_visited_in_turn(scene):
+    four = found(*(Address(f"192.0.2.{n}") for n in range(1, 4)))
+    six = found(Address("2001:db8::1"), Address("192.0.2.1"))
+    scene.answers = {Dns(MX1, Kind.A): four, Dns(MX1, Kind.AAAA): six}
+    (server, _) = scene.seen.servers
+    assert server.addresses == ("192.0.2.1", "2001:db8::1", "192.0.2.2", "192.0.2.3")
+    assert (server.beyond, server.hidden) == (0, "")
+
+
+@pytest.mark.parametrize("answer", [failure(), bogus(), failure(Status.TIMEOUT)])
+@pytest.mark.parametrize(("kind", "seen"), [(Kind.A, "2001:db8::1"), (Kind.AAAA, "192.0.2.1")])
+def test_addresses_that_could_not_be_found_out_may_be_there(scene, answer, kind, seen):
+    scene.answers = addresses(MX1, six=found(Address("2001:db8::1"))) | {Dns(MX1, kind): answer}
+    (server, _) = scene.seen.servers
+    assert server.addresses == (seen,)
+    assert server.hidden == f"{kind.value}: {answer.said()}"
+
+
+def test_where_nothing_counts_no_records_are_asked_for_a_second_time(scene):
+    scene.zone = N
+    told = answered(look(DOMAIN, NOW), scene.ask())
+    assert not [name for name in told.names if name.endswith("TLSA")]
 
 
 def test_a_domain_without_mx_is_its_own_server(scene):
@@ -60,6 +96,21 @@ def test_nothing_more_is_asked_about_an_mx_that_names_an_address(scene):
     told = answered(look(DOMAIN, NOW), scene.ask())
     assert told.result.servers[0].addresses == ()
     assert not [name for name in told.names if name.startswith("192.")]
+
+
+def test_a_host_that_is_to_come_is_looked_at_like_the_others(scene):
+    scene.coming = ("mx3.example.org", MX1)
+    scene.__post_init__()
+    *_, last = servers = scene.seen.servers
+    assert [server.coming for server in servers] == [False, False, True]
+    assert (last.name, last.preference) == ("mx3.example.org", None)
+    assert last.addresses == ("192.0.2.1",)
+
+
+def test_where_no_mail_is_taken_no_host_is_to_come(scene):
+    scene.answers = {Dns(DOMAIN, Kind.MX): found(Mx(0, ""))}
+    scene.coming = ("mx3.example.org",)
+    assert scene.seen.servers == ()
 
 
 @pytest.mark.parametrize("name", ["192.0.2.1", "2001:db8::1", "MX.example", "a b.example", ""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,8 +18,9 @@ from tests.publication.scene import (
     notes,
     refusals,
 )
-from unstrip.policy.mta_sts import PATH, Known, Mode, parse
-from unstrip.policy.questions import Dns, Https, HttpsFailure, Kind, ResultType
+from unstrip.policy.mta_sts import PATH, Known, Mode, Trouble, parse
+from unstrip.policy.questions import Dns, Https, HttpsAnswer, HttpsFailure, Kind, ResultType
+from unstrip.publication import Wish, publish
 from unstrip.publication.modes import day
 
 TXT = Dns(f"_mta-sts.{DOMAIN}", Kind.TXT)
@@ -43,6 +45,10 @@ def test_enforce_upon_testing_is_printed(scene, policy):
     published = scene.publish(mode=Mode.ENFORCE)
     assert refusals(published) == []
     assert "mode: enforce" in published.policy
+    untold = [
+        words for words in notes(published) if words.startswith("how long it has been tested")
+    ]
+    assert bool(untold) is (policy is TESTING)
 
 
 def test_an_enforced_policy_that_was_taken_away_may_be_put_back(scene):
@@ -56,6 +62,28 @@ def test_a_host_that_the_policy_has_not_is_refused(scene, mode):
     (words,) = refusals(scene.publish(mode=Mode.ENFORCE))
     assert words.startswith(f"refused: {MX2} is an MX host, but not in the policy")
     assert MX2 in scene.publish(mode=Mode.TESTING).policy
+
+
+@pytest.mark.parametrize("mode", [None, Mode.ENFORCE])
+def test_and_is_only_noted_once_it_is_named(scene, mode):
+    scene.policy = ENFORCE.replace(f"mx: {MX2}\r\n", "")
+    published = scene.publish(mode=mode, mx=(MX2,))
+    assert refusals(published) == []
+    assert any(f"{MX2} is an MX host, but not in the policy" in words for words in notes(published))
+    assert f"mx: {MX2}" in published.policy
+
+
+def test_a_host_that_is_to_come_goes_into_the_policy_first(scene):
+    scene.policy, scene.coming = ENFORCE, ("mx3.example.org",)
+    scene.__post_init__()
+    published = scene.publish()
+    assert refusals(published) == []
+    assert "mx: mx3.example.org" in published.policy
+    assert "mode: enforce" in published.policy
+    assert [each.data for each in published.unchanged if each.kind == "MX"] == [
+        "10 mx1.example.org.",
+        "20 mx2.example.org.",
+    ]
 
 
 @pytest.mark.parametrize("host", ["example.org", "a.b.example.org"])
@@ -90,9 +118,17 @@ def test_a_policy_that_could_not_be_looked_for_is_not_guessed_at(scene):
     scene.answers = {TXT: failure()}
     published = scene.publish()
     (words,) = refusals(published)
-    assert words.startswith("not found out: the policy that is published could not be had")
+    assert words.startswith(f"not found out: whether {DOMAIN} has a policy could not be found out")
     assert published.records == ()
     assert published.policy == ""
+
+
+def test_a_look_that_failed_before_another_did_not_hides_a_policy_all_the_same(scene):
+    scene.policy = ENFORCE
+    trouble = Trouble(NOW, "timeout", certain=False)
+    seen = replace(scene.seen, served=Known(DOMAIN, record=trouble))
+    (words,) = refusals(publish(seen, Wish(), scene.pki.roots))
+    assert words.startswith(f"not found out: whether {DOMAIN} has a policy")
 
 
 def test_nor_is_one_that_could_not_be_fetched(scene):
@@ -102,7 +138,18 @@ def test_nor_is_one_that_could_not_be_fetched(scene):
     assert len(refusals(scene.publish())) == 1
     assert refusals(scene.publish(mode=Mode.TESTING)) == []
     (words,) = refusals(scene.publish(mode=Mode.ENFORCE))
-    assert words.startswith("not found out: the policy that is published could not be had")
+    assert words.startswith(f"not found out: the record _mta-sts.{DOMAIN} announces a policy that")
+
+
+def test_a_file_that_is_missing_is_printed_by_a_mode_and_that_is_said(scene):
+    scene.policy = ENFORCE
+    scene.answers = {Https(f"mta-sts.{DOMAIN}", PATH): HttpsAnswer(404)}
+    (fault,) = (each for each in scene.publish().objections if each.fatal)
+    assert "could not be had: HTTP status 404" in fault.words
+    assert fault.hint.startswith("--mode testing prints the file")
+    printed = scene.publish(mode=Mode.TESTING)
+    assert "mode: testing" in printed.policy
+    assert not any("--mode testing" in each.hint for each in printed.objections)
 
 
 def test_a_look_that_failed_does_not_lower_what_is_remembered(scene):
@@ -128,7 +175,10 @@ def test_what_is_lowered_is_held_for_its_old_age(scene, mode):
     ("mode", "age", "noted"),
     [
         (Mode.ENFORCE, 60, True),
+        (Mode.ENFORCE, 604_799, True),
         (Mode.ENFORCE, 604_800, False),
+        (Mode.TESTING, 60, True),
+        (Mode.TESTING, 86_400, False),
         (Mode.NONE, 604_800, True),
         (Mode.NONE, 60, False),
     ],

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.publication.scene import DOMAIN, ENFORCE, MX1, MX2, NONE, NOW, TESTING
 from unstrip.policy.mta_sts import Known, Mode, parse, record_id
 from unstrip.publication import policy
+from unstrip.publication.zone import TTL_POLICY
 
 WILD = TESTING.replace(f"mx: {MX1}\r\nmx: {MX2}", "mx: *.example.org")
 
@@ -44,12 +45,14 @@ def test_a_policy_that_says_the_same_stays_to_the_letter_and_keeps_its_id(scene)
     assert policy.unchanged(case)
     assert policy.wished(case) == scene.policy.replace("\n", "\r\n")
     assert id_of(policy.record(case)) == "20200101"
+    assert policy.record(case).ttl is None
 
 
 @pytest.mark.parametrize("wish", [{"mode": Mode.NONE}, {"max_age": 1}, {"mode": Mode.ENFORCE}])
 def test_a_policy_that_says_anything_else_has_a_new_id(scene, wish):
     scene.policy = TESTING
-    assert id_of(policy.record(scene.case(**wish))) == policy.stamp(NOW)
+    changed = policy.record(scene.case(**wish))
+    assert (id_of(changed), changed.ttl) == (policy.stamp(NOW), TTL_POLICY)
 
 
 def test_a_policy_of_other_hosts_has_a_new_id(scene):

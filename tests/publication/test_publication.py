@@ -5,7 +5,7 @@ from __future__ import annotations
 import dns.zone
 import pytest
 
-from tests.publication.scene import DOMAIN, ENFORCE, MX1, MX2, TESTING, chain
+from tests.publication.scene import DOMAIN, ENFORCE, MX1, MX2, TESTING, chain, record
 from unstrip.policy.mta_sts import Mode, parse, record_id
 from unstrip.publication import Key, Weight
 from unstrip.tlsa import Tlsa, public_key
@@ -15,7 +15,7 @@ SOA = f"{DOMAIN}. 60 IN SOA a b 1 2 3 4 5\n{DOMAIN}. 60 IN NS a\n"
 
 def test_all_records_are_good_lines_of_a_zone_file(scene):
     coming = chain(scene.pki, MX1, MX2)
-    wish = {"rua": ("mailto:a@example.org",), "next": Key(public_key(coming[0]))}
+    wish = {"rua": ("mailto:a@example.org",), "next": (Key(public_key(coming[0])),)}
     published = scene.publish(**wish)
     lines = "\n".join(map(str, [*published.unchanged, *published.records]))
     zone = dns.zone.from_text(f"{SOA}{lines}\n", f"{DOMAIN}.", relativize=False)
@@ -58,3 +58,21 @@ def test_what_has_been_published_is_published_again_without_a_change(scene, poli
     scene.policy = first.policy
     again = scene.publish()
     assert (first.policy, first.records) == (again.policy, again.records)
+    assert (first.served, again.served) == (True, True)
+
+
+def test_what_is_published_by_what_was_printed_is_unchanged_then(scene):
+    scene.policy = TESTING
+    first = scene.publish(rua=("mailto:a@example.org",))
+    scene.reports = (b"v=TLSRPTv1; rua=mailto:a@example.org",)
+    scene.tlsa = {host: [record(scene.chains[host])] for host in (MX1, MX2)}
+    again = scene.publish()
+    assert again.records == ()
+    assert {each.data for each in again.unchanged} == {
+        each.data for each in (*first.unchanged, *first.records)
+    }
+
+
+def test_no_ttl_is_told_that_a_cache_has_counted_down(scene):
+    scene.policy = TESTING
+    assert {each.ttl for each in scene.publish().unchanged} == {None}

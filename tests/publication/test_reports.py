@@ -9,6 +9,7 @@ from tests.policy.answering import failure
 from tests.publication.scene import DOMAIN, notes
 from unstrip.policy.questions import Dns, Kind
 from unstrip.publication import BadUri, destination, reports
+from unstrip.publication.zone import TTL
 
 
 def text(record) -> bytes:
@@ -47,6 +48,13 @@ def test_a_record_that_is_published_stays_as_it_is(scene):
     scene.reports = (b"v=TLSRPTv1;rua=mailto:old@example.org", b"something else")
     assert text(reports.record(scene.case())) == scene.reports[0]
     assert notes(scene.publish()) == []
+
+
+def test_only_a_record_that_says_something_else_is_to_be_published(scene):
+    scene.reports = (b"v=TLSRPTv1; rua=mailto:a@example.org",)
+    assert reports.record(scene.case()).ttl is None
+    assert reports.record(scene.case(rua=("mailto:a@example.org",))).ttl is None
+    assert reports.record(scene.case(rua=("mailto:b@example.org",))).ttl == TTL
 
 
 def test_nobody_who_is_told_is_noted(scene):

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.policy.answering import failure, found, nothing
 from tests.publication.scene import (
     DOMAIN,
     ENFORCE,
@@ -14,21 +15,16 @@ from tests.publication.scene import (
     NONE,
     NOW,
     TESTING,
-    chain,
-    record,
 )
 from unstrip.policy.mta_sts import Known, Mode, parse
-from unstrip.publication import Key, policy
+from unstrip.policy.questions import Dns, Kind, Mx, Status
+from unstrip.publication import policy
 from unstrip.publication.modes import day
 from unstrip.publication.zone import TTL, TTL_POLICY
-from unstrip.tlsa import Tlsa, public_key
+from unstrip.tlsa import Tlsa
 
 ROLL = "RFC 7671, 8.1"
 WAIT = timedelta(seconds=2 * TTL)
-
-
-def key_of(shown) -> Key:
-    return Key(public_key(shown[0]))
 
 
 def steps(publication, rule: str):
@@ -45,7 +41,7 @@ def served(lines: tuple[str, ...]):
 
 
 def test_the_policy_is_served_before_its_record_is_published(scene):
-    words = [step.words for step in scene.publish().steps]
+    words = [step.words for step in scene.publish(tlsa=False).steps]
     host, file, txt, *_ = words
     assert host.startswith(f"give mta-sts.{DOMAIN} an address")
     assert file.startswith(f"serve the policy at {policy.url(DOMAIN)}")
@@ -54,7 +50,8 @@ def test_the_policy_is_served_before_its_record_is_published(scene):
 
 def test_a_policy_that_is_served_already_is_left_alone(scene):
     scene.policy = TESTING
-    assert scene.publish().steps[0].words.startswith("the policy that is served is the one")
+    first, *_ = scene.publish(tlsa=False).steps
+    assert first.words == "the policy that is served stays as it is"
 
 
 def test_after_testing_comes_enforce_when_every_sender_could_report(scene):
@@ -63,6 +60,20 @@ def test_after_testing_comes_enforce_when_every_sender_could_report(scene):
     found, announced = served(step.lines)
     assert (found.mode, found.mx) == (Mode.ENFORCE, (MX1, MX2))
     assert announced == policy.stamp(NOW + timedelta(days=30))
+    assert found.max_age == 30 * 86_400
+
+
+def test_another_max_age_for_what_is_enforced_is_explained(scene):
+    (step,) = steps(scene.publish(), "RFC 8461, 5")
+    assert "with max_age 1209600: what is enforced is to be held for weeks" in step.words
+
+
+def test_a_policy_that_is_in_testing_already_has_its_week_from_when_it_began(scene):
+    scene.policy = TESTING
+    (step,) = steps(scene.publish(), "RFC 8461, 5")
+    assert step.not_before is None
+    assert step.words.startswith("7 days after you began with testing")
+    assert served(step.lines)[1] != scene.id
 
 
 def test_what_is_enforced_is_left_by_mode_none_for_its_whole_age(scene):
@@ -71,8 +82,21 @@ def test_what_is_enforced_is_left_by_mode_none_for_its_whole_age(scene):
     found, announced = served(leave.lines)
     assert (found.mode, found.max_age) == (Mode.NONE, 86_400)
     assert announced != scene.id
-    assert "for 7 days from then on" in wait.words
+    assert "stay for 7 days" in wait.words
     assert day(NOW + timedelta(days=7, seconds=TTL_POLICY)) in wait.words
+
+
+def test_what_senders_hold_counts_if_it_is_longer(scene):
+    scene.policy = ENFORCE
+    (_, wait) = steps(scene.publish(max_age=86_400), "RFC 8461, 8.3")
+    assert "stay for 7 days" in wait.words
+
+
+def test_since_when_mode_none_is_served_nobody_knows(scene):
+    scene.policy = NONE
+    (step,) = steps(scene.publish(), "RFC 8461, 8.3")
+    assert step.not_before is None
+    assert "the longest max_age that one had" in step.words
 
 
 def test_mode_none_stays_until_the_policy_before_it_is_over(scene):
@@ -89,62 +113,52 @@ def test_mode_none_stays_as_long_as_anything_longer_is_remembered(scene):
     assert step.not_before == NOW + timedelta(days=28, seconds=TTL_POLICY)
 
 
-def test_an_age_of_hours_is_told_in_seconds(scene):
-    scene.policy = TESTING
-    published = scene.publish(mode=Mode.ENFORCE, max_age=3600)
-    assert any("for 3600 seconds from then on" in step.words for step in published.steps)
+def test_an_age_of_hours_is_told_in_hours(scene):
+    scene.policy = ENFORCE.replace("604800", "60")
+    published = scene.publish(max_age=3600)
+    assert any("stay for 1 hour" in step.words for step in published.steps)
 
 
-# Rolling a key
+# A host that is to come
 
 
-def test_without_a_next_key_it_is_said_how_one_is_rolled(scene):
-    (step,) = steps(scene.publish(), ROLL)
-    assert f"unstrip publish {DOMAIN} --next-key KEY.pem" in step.words
-    assert steps(scene.publish(tlsa=False), ROLL) == []
+def test_a_host_goes_into_the_mx_a_day_after_the_policy_that_has_it(scene):
+    scene.policy, scene.coming = ENFORCE, ("mx3.example.org",)
+    scene.__post_init__()
+    (*_, step) = steps(scene.publish(), "RFC 8461, 8.1")
+    assert step.words.startswith("add mx3.example.org to the MX, when it is there")
+    assert step.not_before == NOW + timedelta(days=1)
 
 
-def test_a_roll_publishes_then_waits_then_changes_then_waits_then_drops(scene):
-    scene.hosts = (MX1,)
-    coming = chain(scene.pki, MX1)
-    publish, change, drop = steps(scene.publish(next=key_of(coming)), ROLL)
-    assert publish.not_before is None
-    assert change.not_before == NOW + WAIT
-    assert drop.not_before == NOW + 2 * WAIT
-    assert drop.lines == (f"_25._tcp.{MX1}. {TTL} IN TLSA {record(coming).text}",)
-
-
-def test_a_next_key_that_is_published_already_still_has_to_wait(scene):
-    scene.hosts = (MX1,)
-    coming = chain(scene.pki, MX1)
-    scene.tlsa = {MX1: [record(scene.chains[MX1]), record(coming)]}
-    change, drop = steps(scene.publish(next=key_of(coming)), ROLL)
-    assert change.not_before == NOW + WAIT
-    assert drop.not_before == NOW + 2 * WAIT
-
-
-def test_once_the_next_key_is_shown_the_old_record_is_dropped(scene):
-    scene.hosts = (MX1,)
-    coming = scene.chains[MX1]
-    scene.tlsa = {MX1: [Tlsa(3, 1, 1, b"\x01" * 32), record(coming)]}
-    (drop,) = steps(scene.publish(next=key_of(coming)), ROLL)
-    assert drop.not_before == NOW + WAIT
-    assert drop.lines == (f"_25._tcp.{MX1}. {TTL} IN TLSA {record(coming).text}",)
-
-
-def test_each_host_is_rolled_by_itself(scene):
-    coming = chain(scene.pki, MX1, MX2)
-    assert len(steps(scene.publish(next=key_of(coming)), ROLL)) == 6
+def test_and_who_has_published_that_policy_before_knows_when(scene):
+    scene.policy, scene.coming = ENFORCE.replace("mx1", "mx3"), ("mx3.example.org",)
+    scene.hosts = (MX2,)
+    scene.__post_init__()
+    (step,) = steps(scene.publish(), "RFC 8461, 8.1")
+    assert "a day after the policy that has it was published" in step.words
+    assert step.not_before is None
 
 
 # Refused
 
 
-@pytest.mark.parametrize("mode", [None, Mode.ENFORCE])
-def test_what_is_refused_says_how_to_go_on(scene, mode):
+def test_what_is_refused_says_how_to_go_on(scene):
     scene.policy = ENFORCE
     scene.tlsa = {MX1: [Tlsa(3, 1, 1, b"\x01" * 32)]}
-    words = [step.words for step in scene.publish(mode=mode).steps]
-    again = f"unstrip publish {DOMAIN}{' --mode enforce' if mode else ''}"
-    assert words[1] == f"then again: {again}"
-    assert words[2].endswith("--mode testing")
+    mend, again, lower = scene.publish().steps
+    assert mend.words.startswith("mend what is refused")
+    assert again.options == ()
+    assert lower.options == ("--mode", "testing")
+
+
+def test_what_could_not_be_found_out_is_not_to_be_mended(scene):
+    scene.answers = {Dns(f"_mta-sts.{DOMAIN}", Kind.TXT): failure()}
+    first, again = scene.publish().steps
+    assert first.words.startswith("see to it that all of it can be found out")
+    assert again.options == ()
+
+
+@pytest.mark.parametrize("mx", [found(Mx(0, "")), nothing(status=Status.NXDOMAIN)])
+def test_where_no_mail_is_taken_nothing_is_to_be_done(scene, mx):
+    scene.answers = {Dns(DOMAIN, Kind.MX): mx}
+    assert scene.publish().steps == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.publication.scene import NOW
@@ -14,14 +16,25 @@ RECORD = ZoneRecord("example.org", 300, "MX", "10 mx.example.org.")
 
 def publication(*weights):
     objections = tuple(Objection(weight, "words", "RFC 8461, 5", "hint") for weight in weights)
-    steps = (Step("do", NOW, ("a line",), "RFC 8461, 8.1"),)
+    steps = (Step("do", NOW, ("a line",), "RFC 8461, 8.1", ("--mode", "none")),)
     return Publication(
-        "example.org", NOW, Mode.TESTING, "https://x", "", (RECORD,), (RECORD,), objections, steps
+        "example.org",
+        NOW,
+        Mode.TESTING,
+        "https://x",
+        "",
+        False,
+        (RECORD,),
+        (RECORD,),
+        objections,
+        steps,
     )
 
 
 def test_a_record_is_a_line_that_is_good_in_any_zone():
     assert str(RECORD) == "example.org. 300 IN MX 10 mx.example.org."
+    unknown = replace(RECORD, ttl=None)
+    assert str(unknown) == "example.org. IN MX 10 mx.example.org."
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from unstrip.policy import Decision, Level, Policy, decide
 from unstrip.tlsa import Match, Tlsa, TlsaSet
 from unstrip.trouble import Trouble
 from unstrip.verdict import Code, Reach, Standing
+from unstrip.verdict.expectation import shortfall
 
 REFUSED, UNPROVEN, WOULD_FAIL = (
     Code.HOST_REFUSED,
@@ -174,3 +175,51 @@ def test_a_list_in_test_holds_the_certificate_against_its_pins():
 
 def test_an_unsigned_route_is_no_fault_of_a_policy_in_test():
     assert WOULD_FAIL not in codes(judged(upgraded(), decided(TESTING, named=False)))
+
+
+# One policy by itself
+
+LOCAL = Policy("local", Level.AUTHENTICATED)
+HISTORY = Policy("history", Level.ENCRYPT, attests=True)
+DANE = Policy("dane", Level.AUTHENTICATED, attests=True, tlsa=RECORDS)
+MET = Match(RECORDS.records[0])
+NAME = "the certificate does not prove the name"
+
+
+@pytest.mark.parametrize(
+    ("policy", "evidence", "words"),
+    [
+        (Policy("local", Level.MAY), stripped(), ""),
+        (HISTORY, stripped(), "no TLS"),
+        (HISTORY, upgraded(untrusted()), ""),
+        (LOCAL, upgraded(), ""),
+        (LOCAL, upgraded(untrusted()), NAME),
+        (replace(LOCAL, pins=("ab" * 32,)), upgraded(), NAME),
+        (replace(LOCAL, pins=(spki(chain()[0]) or "",)), upgraded(), ""),
+        (DANE, upgraded(replace(untrusted(), dane=MET)), ""),
+        (DANE, upgraded(), NAME),
+        (TESTING, upgraded(replace(untrusted(), dane=MET)), NAME),
+        (FAILED, upgraded(), "no answer"),
+        (UNLISTED, upgraded(), "it is not listed"),
+    ],
+)
+def test_each_policy_is_met_or_not_whatever_the_others_ask(policy, evidence, words):
+    for others in ((), (HISTORY,), (Policy("default", Level.AUTHENTICATED),)):
+        assert shortfall(policy, decided(policy, *others), evidence) == words
+
+
+def test_what_has_no_proof_of_its_own_takes_what_the_decision_takes():
+    held = upgraded(replace(untrusted(), dane=MET))
+    assert shortfall(LOCAL, decided(LOCAL, DANE), held) == ""
+
+
+def test_who_wants_whoever_is_meant_is_not_content_with_a_server_that_anybody_could_have_named():
+    assert shortfall(LOCAL, decided(LOCAL, named=False), upgraded()) == NAME
+    steady = replace(HISTORY, level=Level.AUTHENTICATED)  # of this very server
+    assert shortfall(steady, decided(steady, named=False), upgraded()) == ""
+
+
+def test_what_passes_beside_tls_does_not_meet_who_asks_for_it():
+    whole = upgraded()
+    leaking = replace(whole, upgrade=replace(whole.upgrade, exposed="data in clear"))
+    assert shortfall(HISTORY, decided(HISTORY), leaking) == "not everything passes through TLS"

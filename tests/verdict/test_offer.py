@@ -289,6 +289,36 @@ def test_a_policy_that_knows_of_the_offer_makes_it_removed():
     assert "on the list" in " ".join(found(verdict, REMOVED).because)
 
 
+@pytest.mark.parametrize("answer", ["454 4.7.0 not now", "502 5.5.1 no"])
+def test_who_refuses_what_nothing_but_a_policy_promises_may_have_taken_it_away(answer):
+    asked = heard(*NO_OFFER, ASKED, f"S: {answer}", insist=True)
+    finding = found(judged(asked, ATTESTED), REMOVED)
+    assert finding.confidence == 0.7
+    assert any("its operator may have taken TLS away" in words for words in finding.because)
+
+
+@pytest.mark.parametrize(
+    "witness",
+    [{"history": steadily(upgraded())}, {"elsewhere": [upgraded()]}, {"beside": [implicit()]}],
+    ids=["history", "vantage", "other port"],
+)
+def test_but_not_where_somebody_else_has_seen_it(witness):
+    asked = heard(*NO_OFFER, ASKED, "S: 502 no", insist=True)
+    finding = found(judged(asked, ATTESTED, **witness), REMOVED)
+    assert finding.confidence > 0.9
+    assert not any("operator" in words for words in finding.because)
+
+
+def test_where_it_is_granted_it_was_not_taken_away():
+    assert judged(hidden(), ATTESTED).confidence > 0.9
+
+
+def test_the_bytes_behind_which_the_offer_should_stand_are_told_as_such():
+    (shown,) = found(judged(stripped(), ATTESTED), REMOVED).proof
+    assert shown.words == "the offer belongs behind this"
+    assert shown.data == b"8BITMIME"
+
+
 def test_two_sources_are_surer_than_one():
     verdict = judged(stripped(), ATTESTED, history=steadily(upgraded()))
     assert verdict.confidence > 0.9

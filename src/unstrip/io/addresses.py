@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from unstrip.hostname import is_address
 
@@ -32,6 +32,21 @@ def look_up(host: str, port: int) -> Future[list[str]]:
         return found
     threading.Thread(target=_resolve, args=(host, port, found), daemon=True).start()
     return found
+
+
+def through(resolve: Callable[[str], Coroutine[Any, Any, list[str]]]) -> LookUp:
+    """Return a look-up that asks a resolver of ours, within the event loop that is running.
+
+    What is no name in DNS it is not asked for (RFC 6761, 6.3).
+    """
+    import asyncio  # whoever blocks does without
+
+    def asked(host: str, port: int) -> Future[list[str]]:
+        if is_address(host) or f".{host}".endswith(".localhost"):
+            return look_up(host, port)
+        return asyncio.run_coroutine_threadsafe(resolve(host), asyncio.get_running_loop())
+
+    return asked
 
 
 def _resolve(host: str, port: int, found: Future[list[str]]) -> None:

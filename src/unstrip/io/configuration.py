@@ -29,12 +29,16 @@ import msgspec
 
 from unstrip.escaping import brief, printable
 from unstrip.hostname import host_name
+from unstrip.io.files import NoHome, Unread, configuration_folder, read_text
+from unstrip.io.serving import ServeSettings
+from unstrip.mistakes import mistake
 from unstrip.policy.questions import Https
 
 T = TypeVar("T")
 
 LIMIT = 64 * 1024  # bytes of the file
 _DATABASES = ("postgresql://", "postgres://")
+_ALMOST = ("postgresql:", "postgres:")  # a database is meant, and perhaps a password in it
 _ALIEN = {  # what a backend has no use for
     "stub": ("trust_anchor",),
     "libunbound": ("trusted", "validates", "fails"),
@@ -126,11 +130,17 @@ class ListSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file; `store` is a file or the URL of a PostgreSQL database."""
+    """The whole file.
+
+    Attributes: store: a file, or the URL of a PostgreSQL database; policy: the operator's table;
+        serve: the policy daemon.
+    """
 
     store: Location | None = None
+    policy: Path | None = None
     resolver: ResolverSettings = msgspec.field(default_factory=ResolverSettings)
     list: ListSettings | None = None
+    serve: ServeSettings = msgspec.field(default_factory=ServeSettings)
 
     def __post_init__(self) -> None:
         """Refuse a URL of another kind; it is not repeated, as a password may be in it."""
@@ -139,10 +149,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def default_path() -> Path:
-    """Return where the file is unless another one is named."""
-    import platformdirs
-
-    return platformdirs.user_config_path("unstrip") / "config.toml"
+    """Return where the file is unless another one is named. Raises: NoHome."""
+    return configuration_folder() / "config.toml"
 
 
 def read(path: Path | None = None) -> Configuration:
@@ -151,16 +159,18 @@ def read(path: Path | None = None) -> Configuration:
     Args: path: None is the default one, which need not be there.
     Raises: BadConfiguration: it cannot be read, is no TOML, has an unknown key or a wrong value.
     """
-    chosen = path or default_path()
-    if path is None and not os.path.lexists(chosen):
-        return Configuration()  # anything else that cannot be read is an error
     try:
-        with chosen.open("rb") as file:
-            return parse(_text(file.read(LIMIT + 1)), chosen.parent)
-    except OSError as error:
-        words = str(error.strerror or error).lower()
-        raise BadConfiguration(f"{chosen}: {words}") from error
-    except ValueError as error:
+        chosen = path or default_path()
+        if path is None and not os.path.lexists(chosen):
+            return Configuration()  # anything else that cannot be read is an error
+        text = read_text(chosen, LIMIT)
+    except NoHome as error:
+        raise BadConfiguration(f"{error} to find the configuration in; give --config") from error
+    except Unread as error:
+        raise BadConfiguration(str(error)) from error
+    try:
+        return parse(text, chosen.parent)
+    except BadConfiguration as error:
         raise BadConfiguration(f"{chosen}: {error}") from error
 
 
@@ -173,14 +183,7 @@ def parse(text: str, directory: Path) -> Configuration:
         meant = partial(_meant, directory.absolute())
         return msgspec.convert(tomllib.loads(text), Configuration, dec_hook=meant)
     except (ValueError, RecursionError) as error:  # tomllib's own and msgspec's are ValueErrors
-        words = str(error).replace("$.", "").replace("`", "'")
-        raise BadConfiguration(printable(words)) from error
-
-
-def _text(data: bytes) -> str:
-    if len(data) > LIMIT:
-        raise ValueError(f"more than {LIMIT} bytes")
-    return data.decode()
+        raise BadConfiguration(printable(mistake(error, Configuration))) from error
 
 
 def _meant(directory: Path, kind: type, value: object) -> Path | Location:
@@ -189,7 +192,9 @@ def _meant(directory: Path, kind: type, value: object) -> Path | Location:
         raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
     if kind is Location and "://" in value:
         return Location(value)
-    if not value or "\0" in value:
+    if value.startswith(_ALMOST):
+        raise ValueError("a database is written postgresql://HOST/DATABASE")
+    if value in ("", ":memory:") or "\0" in value:
         raise ValueError(f"'{brief(value)}' is no name of a file")
     try:
         path = directory / Path(value).expanduser()

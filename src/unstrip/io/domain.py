@@ -8,11 +8,10 @@ and addresses, so that no two of them can tell us different stories.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from unstrip.derivation import Sought
-from unstrip.io.addresses import LookUp
+from unstrip.io.addresses import through
 from unstrip.io.check import Checked, Plan, visit
 from unstrip.io.inquiry import Inquired, Inquiry
 from unstrip.policy.dane import Route
@@ -48,7 +47,7 @@ async def check_domain(domain: str, plan: Plan, inquiry: Inquiry) -> DomainCheck
 
     Raises: StoreError: the store cannot be used.
     """
-    plan = replace(plan, terms=replace(plan.terms, look_up=_looking_up(inquiry)))
+    plan = replace(plan, terms=replace(plan.terms, look_up=through(inquiry.addresses)))
     announced = await _announced(domain, inquiry)
     found = [await _visited(inquired, plan) for inquired in announced]
     return DomainChecked(domain, tuple(found))
@@ -68,12 +67,3 @@ async def _announced(domain: str, inquiry: Inquiry) -> list[Inquired]:
 async def _visited(inquired: Inquired, plan: Plan) -> ServiceChecked:
     visits = (visit(destination, plan) for destination in inquired.derivation.destinations)
     return ServiceChecked(inquired, tuple(await asyncio.gather(*visits)))
-
-
-def _looking_up(inquiry: Inquiry) -> LookUp:
-    """Look addresses up by our own resolver, as a session wants it."""
-
-    def look_up(host: str, _port: int) -> Future[list[str]]:
-        return asyncio.run_coroutine_threadsafe(inquiry.addresses(host), asyncio.get_running_loop())
-
-    return look_up

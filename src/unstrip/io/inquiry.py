@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -19,6 +20,7 @@ from unstrip.derivation import Beliefs, Derivation, Destination, Sought, derive,
 from unstrip.evidence import Endpoint, from_json, to_json
 from unstrip.hostname import is_address
 from unstrip.io.addresses import Unresolved
+from unstrip.io.ahead import Ahead, Ask
 from unstrip.policy import dane, mta_sts
 from unstrip.policy.dane import Domain, Host, Route, Standing
 from unstrip.policy.mta_sts import Known
@@ -32,17 +34,19 @@ from unstrip.policy.questions import (
     HttpsFailure,
     Kind,
     Question,
+    ResultType,
     Security,
     Source,
+    Status,
 )
 from unstrip.tlsa import DANE, EVERY
 
+TIMEOUT = 30.0  # seconds for all that has to be found out about a domain
 _SMTP, _HOUR = 25, 3600
 _MARK = 32  # bytes, before a derivation that is kept
 _LONGEST, _MOST = 64 * 1024, 1024  # bytes of one that is kept; those at hand, as values
 
 T = TypeVar("T")
-Ask = Callable[[Dns], Awaitable[DnsAnswer]]
 Fetch = Callable[[Https], Awaitable[HttpsAnswer | HttpsFailure]]
 
 
@@ -76,7 +80,8 @@ class Inquired:
     """What an inquiry came to.
 
     Attributes: derivation: what should happen; asked: every question and answer, in their order;
-        alarms: what the operator should look at, since an attacker would have liked it (P-03).
+        alarms: what the operator should look at, since an attacker would have liked it (P-03), and
+        what is wrong with what is believed.
     """
 
     derivation: Derivation
@@ -89,7 +94,9 @@ class Inquiry:
 
     Args: ask: our resolver's; fetch: our web client's; beliefs: what is believed beforehand;
         memory: None to do without one; distrust: why nothing that the resolver says of DNSSEC
-        could be believed, "" if it could be.
+        could be believed, "" if it could be; alarms: what is wrong with what is believed, to be
+        told with all mail; timeout: seconds for each inquiry. What is not found out by then is a
+        look-up that failed.
     """
 
     def __init__(
@@ -99,9 +106,13 @@ class Inquiry:
         beliefs: Beliefs,
         memory: Memory | None = None,
         distrust: str = "",
+        *,
+        alarms: tuple[str, ...] = (),
+        timeout: float = TIMEOUT,
     ) -> None:
         self._ask, self._fetch, self._beliefs, self._memory = ask, fetch, beliefs, memory
-        self._distrust, self._mark = distrust, _mark(beliefs)
+        self._distrust, self._alarms, self._mark = distrust, alarms, _mark(beliefs)
+        self._timeout = timeout
         self._looking: dict[str, asyncio.Task[Looked]] = {}
 
     @property
@@ -120,7 +131,8 @@ class Inquiry:
             self.run(dane.mail(domain, port), asked), self.look(domain, again=again)
         )
         derivation = derive(Sought(), route, self._beliefs, _now(), looked.known)
-        return Inquired(derivation, (*asked, *looked.asked), looked.alarms)
+        alarms = (*self._alarms, *looked.alarms)
+        return Inquired(derivation, (*asked, *looked.asked), alarms)
 
     async def service(self, domain: str, sought: Sought) -> Inquired:
         """Find out what should happen at the servers that SRV records name."""
@@ -155,7 +167,8 @@ class Inquiry:
     async def _stands(self, endpoint: Endpoint) -> Host | None:
         """Find out what DANE says of a server that the user named."""
         if self._distrust:
-            return Host(endpoint.host, endpoint.port, Standing.UNCHECKED, words=self._distrust)
+            words, port = self._distrust, endpoint.port
+            return Host(endpoint.host, port, Standing.UNCHECKED, ttl=_HOUR, words=words)
         if is_address(endpoint.host):
             return None
         usages = DANE if endpoint.protocol == "smtp" else EVERY  # RFC 7672, 3.1.3
@@ -192,21 +205,31 @@ class Inquiry:
 
     async def run(self, source: Source[T], asked: list[Asked]) -> T:
         """Drive one source to its end, and note what it asked."""
-        try:
-            question = next(source)
-            while True:
-                began = time.monotonic()
-                answer = await self._answer(question)
-                asked.append(Asked(question, answer, time.monotonic() - began))
-                question = source.send(answer)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+        ends = time.monotonic() + self._timeout
+        async with Ahead(self._ask) as ahead:
+            try:
+                question = next(source)
+                while True:
+                    began = time.monotonic()
+                    answer = await self._answer(question, ahead, ends - began)
+                    asked.append(Asked(question, answer, time.monotonic() - began))
+                    question = source.send(answer)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
 
-    async def _answer(self, question: Question) -> Answer:
+    async def _answer(self, question: Question, ahead: Ahead, seconds: float) -> Answer:
+        """Return the answer, or that there is no time left for one."""
+        with suppress(TimeoutError):
+            if seconds > 0:
+                async with asyncio.timeout(seconds):
+                    if isinstance(question, Dns):
+                        return await ahead.ask(question)
+                    return await self._fetch(question)
+        words = f"the {self._timeout:g} seconds for all questions are over"
         if isinstance(question, Dns):
-            return await self._ask(question)
-        return await self._fetch(question)
+            return DnsAnswer(Status.TIMEOUT, words=words)
+        return HttpsFailure(ResultType.STS_POLICY_FETCH_ERROR, words)
 
     async def look(self, domain: str, *, again: bool = False) -> Looked:
         """Look for a domain's MTA-STS policy; whoever asks meanwhile gets the same answer.

@@ -52,6 +52,14 @@ def verify(data: bytes, signature: bytes, keys: bytes, now: datetime) -> str:
     return str(found.valid_sigs[0].certificate).upper()
 
 
+def fingerprints(keys: bytes) -> frozenset[str]:
+    """Return whose keys these are, good for signing or not, as `verify` writes it.
+
+    Raises: BadKey.
+    """
+    return frozenset(cert.fingerprint.upper() for cert in _certificates(keys))
+
+
 def sign(data: bytes, key: bytes, passphrase: str | None = None) -> bytes:
     """Return an armoured detached signature of `data`.
 

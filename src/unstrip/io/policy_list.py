@@ -1,15 +1,17 @@
 """Loading a STARTTLS Everywhere list: from a file or over HTTPS, by its signature, and kept.
 
 - The signature is verified before anything of the list is parsed.
-- A list whose time is over is not taken, nor one that is older than the one kept: who hands out an
-  old list, with its good signature, takes back what has been added since.
+- A list whose time is over is not taken, nor one that is no newer than the one kept, but the same:
+  who hands out an old list, with its good signature, takes back what has been added since.
 - Whatever goes wrong, what is kept goes on being used until its own time is over. It was verified
-  when it was taken, and belongs to its place: to start afresh, give the list another one.
+  when it was taken, and belongs to its place, as that is written, and to the key that signed it: it
+  counts as long as that key is in the file of keys. Where that file cannot be had, none counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,8 +20,16 @@ from urllib.parse import urlsplit
 
 from unstrip.escaping import brief
 from unstrip.hostname import host_name
-from unstrip.io.openpgp import LONGEST_KEYS, LONGEST_SIGNATURE, BadKey, BadSignature, verify
-from unstrip.io.store import StoreError
+from unstrip.io.files import Unread, read
+from unstrip.io.openpgp import (
+    LONGEST_KEYS,
+    LONGEST_SIGNATURE,
+    BadKey,
+    BadSignature,
+    fingerprints,
+    verify,
+)
+from unstrip.io.store import KeptList, StoreError
 from unstrip.policy.questions import Https, HttpsAnswer, HttpsFailure
 from unstrip.policy.starttls_everywhere import LONGEST, BadList, PolicyList, parse
 
@@ -29,52 +39,43 @@ Place: TypeAlias = Path | Https
 Fetch: TypeAlias = Callable[[Https], Awaitable[HttpsAnswer | HttpsFailure]]
 
 
-class Kept(Protocol):
-    """A list as it is kept."""
-
-    @property
-    def timestamp(self) -> datetime:
-        """When it was made, as it says."""
-
-    @property
-    def body(self) -> bytes:
-        """All of it."""
-
-
 class Lists(Protocol):
     """Where lists are kept; what fails there is a `StoreError`, and never an empty answer."""
 
-    def keep_list(self, name: str, timestamp: datetime, body: bytes) -> bool:
-        """Keep a list, unless a newer one is kept; tell whether it was."""
+    def keep_list(self, name: str, signers: Collection[str], new: KeptList) -> bool:
+        """Keep a list, unless another is kept that is no older; tell whether it is kept now."""
 
-    def kept_list(self, name: str) -> Kept | None:
-        """Return the list that is kept."""
+    def kept_list(self, name: str, signers: Collection[str]) -> KeptList | None:
+        """Return the newest list that is kept of those that one of `signers` has signed."""
 
 
 class BadPlace(ValueError):
     """A list cannot be there."""
 
 
-class Unread(ValueError):
-    """A list, its signature or a key could not be had; the message says which, and why."""
-
-
 class Untimely(ValueError):
-    """The list is good, and its time is over or yet to come."""
+    """The list is good, and its time is yet to come."""
+
+
+class Expired(Untimely):
+    """The list was good, and its time is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What came of loading a list.
 
-    Attributes: listed: the list that holds, the new one or the one kept; None if none does; signer:
-        the fingerprint of the key that signed the new one; trouble: why the new one was not taken,
-        "" if it was.
+    Attributes:
+        listed: the list that holds, the new one or the one kept; None if none does.
+        signer: the fingerprint of the key that signed the new one.
+        trouble: why the new one was not taken, "" if it was.
+        over: none holds, and that is known: the time of the last one is over.
     """
 
     listed: PolicyList | None
     signer: str = ""
     trouble: str = ""
+    over: bool = False
 
 
 def place(text: str) -> Place:
@@ -121,35 +122,63 @@ async def load(
     Raises: StoreError: what is kept cannot be used.
     """
     try:
+        keys = read(key, LONGEST_KEYS)
+        shelf = _Shelf(store, _name(source), fingerprints(keys))
+    except (Unread, BadKey) as error:
+        return Loaded(None, trouble=_about(key, error))
+    try:
         body = await _brought(source, LONGEST, fetch)
         signed = await _brought(signature or beside(source), LONGEST_SIGNATURE, fetch)
-        signer = verify(body, signed, read(key, LONGEST_KEYS), now)
+        signer = verify(body, signed, keys, now)
         listed = current(body, now)
-    except (Unread, BadSignature, BadKey, BadList, Untimely) as error:
-        return kept(source, store, now, str(error))
-    if not store.keep_list(_name(source), listed.timestamp, body):
-        words = f"made on {_day(listed.timestamp)}, it is older than the one that is kept"
-        return kept(source, store, now, words)
+    except (Unread, BadSignature, BadList, Untimely) as error:
+        return shelf.kept(now, str(error), over=isinstance(error, Expired))
+    if not shelf.keep(KeptList(signer, listed.timestamp, body)):
+        words = f"made on {_day(listed.timestamp)}, it is no newer than the one that is kept"
+        return shelf.kept(now, words)
     return Loaded(listed, signer)
 
 
-def kept(source: Place, store: Lists, now: datetime, trouble: str = "") -> Loaded:
+def kept(source: Place, key: Path, store: Lists, now: datetime) -> Loaded:
     """Return what is kept of the list at `source`.
 
-    Args: trouble: why no new one was taken.
     Raises: StoreError: what is kept cannot be used, which is not the same as nothing.
     """
-    found = store.kept_list(_name(source))
-    if found is None:
-        return Loaded(None, trouble=trouble)
     try:
-        listed = parse(found.body)
-    except BadList as error:
-        raise StoreError(f"the list that is kept of {_name(source)} is damaged: {error}") from error
-    if listed.expired(now):
-        over = f"the one that is kept expired on {_day(listed.expires)}"
-        return Loaded(None, trouble=f"{trouble}; {over}" if trouble else over)
-    return Loaded(listed, trouble=trouble)
+        signers = fingerprints(read(key, LONGEST_KEYS))
+    except (Unread, BadKey) as error:
+        return Loaded(None, trouble=_about(key, error))
+    return _Shelf(store, _name(source), signers).kept(now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """Where one list is kept, as far as its signers count here."""
+
+    store: Lists
+    name: str
+    signers: frozenset[str]
+
+    def keep(self, new: KeptList) -> bool:
+        """Keep a list, unless another is kept that is no older."""
+        return self.store.keep_list(self.name, self.signers, new)
+
+    def kept(self, now: datetime, trouble: str = "", *, over: bool = False) -> Loaded:
+        """Return what is kept.
+
+        Args: trouble: why no new one was taken; over: because its time is over.
+        """
+        found = self.store.kept_list(self.name, self.signers)
+        if found is None:
+            return Loaded(None, trouble=trouble, over=over)
+        try:
+            listed = parse(found.body)
+        except BadList as error:
+            raise StoreError(f"the list that is kept of {self.name} is damaged: {error}") from error
+        if listed.expired(now):
+            words = f"the one that is kept expired on {_day(listed.expires)}"
+            return Loaded(None, trouble=f"{trouble}; {words}" if trouble else words, over=True)
+        return Loaded(listed, trouble=trouble)
 
 
 def current(body: bytes, now: datetime) -> PolicyList:
@@ -157,29 +186,14 @@ def current(body: bytes, now: datetime) -> PolicyList:
 
     One from the future would keep out all that come after it.
 
-    Raises: BadList, Untimely.
+    Raises: BadList, Untimely, Expired.
     """
     listed = parse(body)
     if listed.expired(now):
-        raise Untimely(f"it expired on {_day(listed.expires)}")
+        raise Expired(f"it expired on {_day(listed.expires)}")
     if listed.timestamp > now + SLACK:
         raise Untimely(f"its timestamp, {_day(listed.timestamp)}, is yet to come")
     return listed
-
-
-def read(path: Path, most: int) -> bytes:
-    """Return what is in a file.
-
-    Raises: Unread: it cannot be read, or is longer than `most`.
-    """
-    try:
-        with path.open("rb") as file:
-            body = file.read(most + 1)
-    except OSError as error:
-        raise Unread(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    if len(body) > most:
-        raise Unread(f"{path} is longer than {most} bytes")
-    return body
 
 
 async def _brought(source: Place, most: int, fetch: Fetch) -> bytes:
@@ -196,10 +210,17 @@ async def _brought(source: Place, most: int, fetch: Fetch) -> bytes:
 
 
 def _name(source: Place) -> str:
-    """Return the name by which a list is kept."""
+    """Return the name by which a list is kept.
+
+    A link keeps its own: who may change where it points would else have an old list be another one.
+    """
     if isinstance(source, Https):
         return f"https://{source.host}{source.path}"
-    return str(source.resolve())
+    return os.path.abspath(source)  # noqa: PTH100  # without looking whether it is a link
+
+
+def _about(key: Path, error: Exception) -> str:
+    return str(error) if isinstance(error, Unread) else f"{key}: {error}"
 
 
 def _day(when: datetime) -> str:

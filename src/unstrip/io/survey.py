@@ -19,27 +19,32 @@ from unstrip.publication import Seen, Server, look
 AT_ONCE = 20  # visits
 
 
-async def survey(domain: str, inquiry: Inquiry, terms: Terms, port: int = 25) -> Seen:
+async def survey(
+    domain: str, inquiry: Inquiry, terms: Terms, port: int = 25, coming: tuple[str, ...] = ()
+) -> Seen:
     """Find out all that there is to know about a domain's mail.
 
-    Args: terms: for each visit; `connect_to` stands for all addresses of every host.
+    Args: terms: for each visit; `connect_to` stands for all addresses of every host; coming: hosts
+        that are to be in the MX.
     Raises: StoreError.
     """
     asked: list[Asked] = []
     held = (await inquiry.mail(domain, again=True)).derivation.sts
-    seen = await inquiry.run(look(domain, datetime.now(UTC), port), asked)
+    seen = await inquiry.run(look(domain, datetime.now(UTC), port, coming), asked)
     places = asyncio.Semaphore(AT_ONCE)
     servers = [_visited(server, port, terms, places) for server in seen.servers]
     return replace(seen, held=held, servers=tuple(await asyncio.gather(*servers)))
 
 
 async def _visited(server: Server, port: int, terms: Terms, places: asyncio.Semaphore) -> Server:
-    addresses = (terms.connect_to,) if terms.connect_to and server.addresses else server.addresses
+    if terms.connect_to and server.addresses:  # it stands for those that are too many as well
+        server = replace(server, addresses=(terms.connect_to,), beyond=0)
 
     async def visit(address: str) -> Evidence:
         endpoint = Endpoint(server.name, port, "smtp")
         async with places:
-            return await attend(endpoint, replace(terms, connect_to=address))
+            seen = await attend(endpoint, replace(terms, connect_to=address))
+        return replace(seen, address=seen.address or address)  # of one that is mute, too
 
-    visits = await asyncio.gather(*map(visit, addresses))
+    visits = await asyncio.gather(*map(visit, server.addresses))
     return replace(server, visits=tuple(visits))

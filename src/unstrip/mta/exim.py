@@ -6,6 +6,9 @@ those, and to all that a policy does not name. (To insist on DANE would not do: 
 missing, Exim returns the mail to its sender.) A star at the end of a list stands for every other
 host, an exclamation mark takes one out.
 
+Exim looks the hosts up by itself, perhaps later, and may see one that was not seen here. What every
+server needs, such a host needs too: it may be there because somebody forged an unsigned MX.
+
 Of a plain name in a list, Exim looks up the addresses, by unsigned DNS, and compares those: who can
 forge them could put a host of his own in the place of one that is named. A regular expression is
 compared with the name of the host instead, so that is how a list is written.
@@ -18,11 +21,11 @@ from dataclasses import dataclass
 
 from unstrip.derivation import Derivation
 from unstrip.escaping import brief
-from unstrip.mta.needs import Need, closed, hosts, need
+from unstrip.mta.needs import BARRED, USABLE, Need, closed, hosts, need, wished
+from unstrip.policy import Level, dane
 from unstrip.policy.dane import Route, Standing
 from unstrip.policy.questions import Security
 
-_BARRED = (Need.FAILED, Need.STRANGER)
 _ALL = ("*",)
 LISTS = (
     "hosts_require_tls",
@@ -55,19 +58,16 @@ def options(derivation: Derivation) -> Options:
     """Return what Exim is told of a domain's mail."""
     if reason := _waiting(derivation):
         return Options(defer=brief(reason))
-    secure = derivation.route.security is Security.SECURE
-    by_dane = hosts(derivation, Need.DANE) if secure else ()
-    named = hosts(derivation, Need.NAMED, Need.PINNED)
-    half = () if secure else hosts(derivation, Need.DANE)
-    encrypted = hosts(derivation, Need.ENCRYPTED, Need.UNUSABLE) + half
-    used = (*by_dane, *named, *encrypted)
+    ways, shut, barred = _ways(derivation), closed(derivation), hosts(derivation, *BARRED)
+    every = shut or bool(ways.used and not hosts(derivation, Need.FREE))
+    proved = every and not shut and not ways.encrypted
     return Options(
-        hosts_require_tls=_ALL if closed(derivation) else (*used, *hosts(derivation, *_BARRED)),
-        hosts_avoid_tls=_unused(derivation, used),
-        hosts_require_dane=by_dane,
-        hosts_try_dane=(*_otherwise(derivation), *_ALL),
-        tls_verify_hosts=named,
-        words=_words(derivation, half),
+        hosts_require_tls=_ALL if every else (*ways.used, *barred),
+        hosts_avoid_tls=_all_but(ways.used) if shut else barred,
+        hosts_require_dane=ways.by_dane,
+        hosts_try_dane=_all_but(_otherwise(derivation)),
+        tls_verify_hosts=_all_but(ways.by_dane) if proved else ways.named,
+        words=_words(derivation),
     )
 
 
@@ -93,35 +93,58 @@ def _waiting(derivation: Derivation) -> str:
     if derivation.route.route is Route.FAILED:
         return derivation.waits
     barred = [each for each in derivation.destinations if each.decision.refuses]
-    usable = hosts(derivation, *set(Need) - {*_BARRED, Need.GONE})
+    usable = hosts(derivation, *USABLE)
     return barred[0].decision.refuses if barred and not usable else ""
 
 
-def _unused(derivation: Derivation, used: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those that are not to be used: where a policy says who is, that is everybody else."""
-    if closed(derivation):
-        return (*(f"!{name}" for name in used), *_ALL)
-    return hosts(derivation, *_BARRED)
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The hosts that may be used, by how they have to be protected."""
+
+    by_dane: tuple[str, ...]
+    named: tuple[str, ...]
+    encrypted: tuple[str, ...]
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        return (*self.by_dane, *self.named, *self.encrypted)
+
+
+def _ways(derivation: Derivation) -> _Ways:
+    """Sort the hosts; where Exim looks at no TLSA record, by what the other sources want."""
+    by_dane = hosts(derivation, Need.DANE)
+    named = hosts(derivation, Need.NAMED, Need.PINNED)
+    encrypted = hosts(derivation, Need.ENCRYPTED, Need.UNUSABLE)
+    if derivation.route.security is Security.SECURE:
+        return _Ways(by_dane, named, encrypted)
+    wanted = wished(derivation, Level.AUTHENTICATED, besides=(dane.SOURCE,))
+    strict = [name for name in by_dane if name in wanted]
+    rest = [name for name in by_dane if name not in strict]
+    return _Ways((), (*named, *strict), (*encrypted, *rest))
+
+
+def _all_but(names: tuple[str, ...]) -> tuple[str, ...]:
+    return (*(f"!{name}" for name in names), *_ALL)
 
 
 def _otherwise(derivation: Derivation) -> tuple[str, ...]:
-    """Take out of DANE those that have to prove themselves otherwise, or need not do so."""
+    """Return those that have to prove themselves by other means than DANE, or need not do so."""
     return tuple(
-        f"!{each.endpoint.host}"
+        each.endpoint.host
         for each in derivation.destinations
         if (each.dane and each.dane.standing is Standing.ENCRYPTED) or need(each) is Need.PINNED
     )
 
 
-def _words(derivation: Derivation, half: tuple[str, ...]) -> tuple[str, ...]:
+def _words(derivation: Derivation) -> tuple[str, ...]:
     words = []
+    by_dane, secure = hosts(derivation, Need.DANE), derivation.route.security is Security.SECURE
     if pinned := hosts(derivation, Need.PINNED):
         words.append(f"Exim knows no pins: {brief(', '.join(pinned))} has to prove its name")
-    if half:
-        words.append(
-            f"without a signed MX, no TLSA record of {brief(', '.join(half))} is looked at"
-        )
-    if hosts(derivation, Need.DANE) and not half:
+    if by_dane and not secure:
+        listed = brief(", ".join(by_dane))
+        words.append(f"without a signed MX, no TLSA record of {listed} is looked at")
+    if by_dane and secure:
         words.append("the router needs dnssec_request_domains = *")
     if hosts(derivation, Need.NAMED):
         words.append("the transport needs tls_sni = $host")  # RFC 8461, 7.1

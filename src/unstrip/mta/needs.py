@@ -5,11 +5,13 @@ It is the decision again, sorted by what a mail server can be told to do about i
 
 from __future__ import annotations
 
+from collections.abc import Container
+from datetime import datetime
 from enum import Enum
 
 from unstrip.derivation import Derivation, Destination
 from unstrip.hostname import BadHostName, host_name
-from unstrip.policy import Level, dane
+from unstrip.policy import Decision, Level, dane, decide
 from unstrip.policy.dane import Standing
 from unstrip.policy.mta_sts import Mode, StsPolicy
 
@@ -17,15 +19,19 @@ from unstrip.policy.mta_sts import Mode, StsPolicy
 class Need(Enum):
     """What has to be done about one server."""
 
-    PINNED = "its key is one of the operator's"
+    PINNED = "its key has to be one that you have pinned"
     DANE = "it has to meet its TLSA records"
     NAMED = "its certificate has to prove its name"
     ENCRYPTED = "TLS, whoever answers"
     UNUSABLE = "the same, and only because its TLSA records cannot be used"
-    FREE = "nothing"
-    GONE = "nothing, and it has no address"
+    FREE = "TLS if it is offered, for no policy asks for more"
+    GONE = "nothing, for it has no address"
     FAILED = "not to be used: DANE could not be looked up"
     STRANGER = "not to be used: the domain's policy does not name it"
+
+
+BARRED = (Need.FAILED, Need.STRANGER)
+USABLE = tuple(need for need in Need if need not in (*BARRED, Need.GONE))
 
 
 def need(server: Destination) -> Need:
@@ -68,6 +74,20 @@ def servers(derivation: Derivation, *wanted: Need) -> tuple[Destination, ...]:
 def hosts(derivation: Derivation, *wanted: Need) -> tuple[str, ...]:
     """Return their names."""
     return tuple(dict.fromkeys(each.endpoint.host for each in servers(derivation, *wanted)))
+
+
+def wished(derivation: Derivation, least: Level, *, besides: Container[str]) -> tuple[str, ...]:
+    """Return the hosts that may be used, and of which other sources than these ask so much."""
+    return tuple(
+        each.endpoint.host
+        for each in servers(derivation, *USABLE)
+        if _without(each, besides, derivation.at).level >= least
+    )
+
+
+def _without(server: Destination, sources: Container[str], at: datetime) -> Decision:
+    """Return what would be decided if these had no say."""
+    return decide((p for p in server.opinions if p.source not in sources), at)
 
 
 def closed(derivation: Derivation) -> bool:

@@ -20,7 +20,8 @@ from enum import Enum
 from unstrip.derivation import Derivation
 from unstrip.escaping import brief
 from unstrip.hostname import is_address
-from unstrip.mta.needs import Need, hosts, policy, servers
+from unstrip.mta.needs import BARRED, USABLE, Need, hosts, policy, servers, wished
+from unstrip.policy import Decision, Level, dane, history, local
 from unstrip.policy.dane import Route
 from unstrip.policy.dane import Standing as Dane
 from unstrip.policy.mta_sts import Mode, StsPolicy
@@ -29,8 +30,7 @@ from unstrip.policy.questions import Security
 _LONGEST_REASON = 200  # characters; Postfix logs no more
 _LONGEST = 90_000  # characters: socketmap_max_reply_size is 100,000
 _MOST_PATTERNS = 50  # of a policy; one that has more is told by the hosts it lets pass
-_BARRED = (Need.FAILED, Need.STRANGER)
-_USABLE = tuple(need for need in Need if need not in (*_BARRED, Need.GONE))
+_OWN = {history.SOURCE: "your own earlier visits", local.SOURCE: "your own table"}
 _DANE_NEEDS = "Postfix needs smtp_dns_support_level = dnssec, and a resolver that validates"
 _INSECURE_DANE = "smtp_tls_dane_insecure_mx_policy has to be dane, as it is since Postfix 3.10"
 
@@ -72,6 +72,7 @@ def answer(derivation: Derivation, *, reporting: bool) -> Answer:
         or _pinned(derivation)
         or _dane(derivation)
         or _named(derivation, reporting=reporting)
+        or _instead(derivation)
         or _encrypted(derivation, reporting=reporting)
         or _dane_by_host(derivation)
         or _tested(derivation, reporting=reporting)
@@ -85,9 +86,9 @@ def _waiting(derivation: Derivation) -> Answer | None:
     A policy that names none of the servers is told as it is: then Postfix can report it.
     """
     lost = derivation.route.route is Route.FAILED
-    failed, barred = hosts(derivation, Need.FAILED), servers(derivation, *_BARRED)
+    failed, barred = hosts(derivation, Need.FAILED), servers(derivation, *BARRED)
     reportable = not failed and bool(_patterns(derivation))
-    if not lost and (not barred or hosts(derivation, *_USABLE) or reportable):
+    if not lost and (not barred or hosts(derivation, *USABLE) or reportable):
         return None
     reason = derivation.route.words if lost else barred[0].decision.refuses
     rule = "RFC 7672, 2.1.2" if lost or failed else "RFC 8461, 5"
@@ -101,7 +102,7 @@ def _pinned(derivation: Derivation) -> Answer | None:
     pins = dict.fromkeys(pin for each in pinned for pin in each.decision.pins)
     text = "fingerprint match=" + "|".join(_in_pairs(pin) for pin in pins)
     words = ["Postfix needs smtp_tls_fingerprint_digest = sha256"]
-    if others := hosts(derivation, *set(_USABLE) - {Need.PINNED}):
+    if others := hosts(derivation, *set(USABLE) - {Need.PINNED}):
         words.append(f"{_listed(others)} is held to these keys as well")
     because = f"there are pins for {_listed(hosts(derivation, Need.PINNED))}"
     return Answer(Lookup.FOUND, text, because, "", tuple(words))
@@ -119,6 +120,9 @@ def _dane(derivation: Derivation) -> Answer | None:
     if others := hosts(derivation, Need.FREE, Need.UNUSABLE):
         because = f"TLSA records for {_listed(with_records)}, no usable ones for {_listed(others)}"
         return Answer(Lookup.FOUND, "dane", because, "RFC 7672, 2.2", (_DANE_NEEDS,))
+    if derivation.left_out:  # they may have no records: then dane-only would pass them over
+        because = f"TLSA records for {_listed(with_records)}; nobody looked at the other servers"
+        return Answer(Lookup.FOUND, "dane", because, "RFC 7672, 2.2", (_DANE_NEEDS,))
     because = f"TLSA records for {_listed(with_records)}, and DNSSEC names no other server"
     return Answer(Lookup.FOUND, "dane-only", because, "RFC 7672, 2.2", (_DANE_NEEDS,))
 
@@ -131,7 +135,7 @@ def _named(derivation: Derivation, *, reporting: bool) -> Answer | None:
     sts = policy(derivation, Mode.ENFORCE)
     if sts is None and not hosts(derivation, Need.NAMED):
         return None
-    patterns = _patterns(derivation) or _without_addresses(hosts(derivation, *_USABLE))
+    patterns = _patterns(derivation) or _without_addresses(hosts(derivation, *USABLE))
     if not patterns:
         reason = f"no server of {derivation.domain} is known by name"
         return Answer(Lookup.TEMP, reason, "nothing can be sent now", "RFC 8461, 5")
@@ -144,6 +148,30 @@ def _named(derivation: Derivation, *, reporting: bool) -> Answer | None:
     return Answer(Lookup.FOUND, text, because, "RFC 8461, 5", words if "*" in because else ())
 
 
+def _instead(derivation: Derivation) -> Answer | None:
+    """TLS is due, and beside that DANE cannot be told: names take its place.
+
+    Postfix's encrypt would use a server that DANE keeps from being used (RFC 7672, 2.1.2), and one
+    with TLSA records without looking at them. Its dane would use one without records, such as
+    another unsigned MX brings, in clear; its dane-only uses no server of an unsigned MX.
+    """
+    failed, by_dane = hosts(derivation, Need.FAILED), hosts(derivation, Need.DANE)
+    # what was seen of one server says nothing of another that takes its place
+    ruled = wished(derivation, Level.ENCRYPT, besides=(dane.SOURCE, history.SOURCE))
+    tls = hosts(derivation, Need.ENCRYPTED) or ruled
+    if not tls or not (failed or by_dane):
+        return None
+    words = []
+    if failed:
+        words.append(f"only by names can {_listed(failed)} be left out")
+    if by_dane:
+        words.append(f"the TLSA records of {_listed(by_dane)} cannot be insisted on beside that")
+    words.append("certificates have to be valid")
+    rule = "RFC 7672, 2.1.2" if failed else "RFC 7672, 2.2.1"
+    because = f"{_listed(tls)}: TLS is due, whatever DANE says"
+    return Answer(Lookup.FOUND, _secure(hosts(derivation, *USABLE)), because, rule, tuple(words))
+
+
 def _encrypted(derivation: Derivation, *, reporting: bool) -> Answer | None:
     """TLS is due, whoever answers.
 
@@ -152,16 +180,8 @@ def _encrypted(derivation: Derivation, *, reporting: bool) -> Answer | None:
     asked, unusable = hosts(derivation, Need.ENCRYPTED), hosts(derivation, Need.UNUSABLE)
     if not asked and (not unusable or hosts(derivation, Need.DANE, Need.FREE, Need.FAILED)):
         return None
-    because = _sources(derivation)
-    if failed := hosts(derivation, Need.FAILED):  # RFC 7672, 2.1.2: encrypt would use it
-        words = (f"only by names can {_listed(failed)} be left out: certificates have to be valid",)
-        text = _secure(hosts(derivation, *_USABLE))
-        return Answer(Lookup.FOUND, text, because, "RFC 7672, 2.1.2", words)
-    half = hosts(derivation, Need.DANE)
-    words = (f"the TLSA records of {_listed(half)} cannot be insisted on beside that",)
     text = _in_testing("encrypt", derivation, reporting=reporting)
-    rule = "" if asked else "RFC 7672, 2.2"
-    return Answer(Lookup.FOUND, text, because, rule, words if half else ())
+    return Answer(Lookup.FOUND, text, _sources(derivation), "" if asked else "RFC 7672, 2.2")
 
 
 def _dane_by_host(derivation: Derivation) -> Answer | None:
@@ -209,7 +229,7 @@ def _patterns(derivation: Derivation) -> tuple[str, ...]:
     """Return the names of an enforced policy, if these let nobody pass who is not to be used."""
     sts = policy(derivation, Mode.ENFORCE)
     names = _names(sts) if sts else ()
-    if any(_passes(host, names) for host in hosts(derivation, *_BARRED)):
+    if any(_passes(host, names) for host in hosts(derivation, *BARRED)):
         return ()
     return names if len(names) <= _MOST_PATTERNS else ()
 
@@ -259,13 +279,19 @@ def _in_pairs(digest: str) -> str:
 
 def _sources(derivation: Derivation) -> str:
     strict = servers(derivation, Need.NAMED, Need.ENCRYPTED, Need.UNUSABLE)
-    return "; ".join(f"{each.endpoint.host}: {each.decision.why()}" for each in strict)
+    return "; ".join(f"{each.endpoint.host}: by {_why(each.decision)}" for each in strict)
+
+
+def _why(decision: Decision) -> str:
+    """Say which sources made it so; what the operator never published is said to be his own."""
+    sources = (_OWN.get(policy.source, policy.source) for policy in decision.because)
+    return ", ".join(dict.fromkeys(sources))
 
 
 def _caveats(derivation: Derivation) -> tuple[str, ...]:
     """Say what is not as the decision has it."""
     words = []
-    if not all(each.decision.vouched for each in servers(derivation, *_USABLE)):
+    if not all(each.decision.vouched for each in servers(derivation, *USABLE)):
         words.append("that these are the domain's servers, only an unsigned answer of DNS says")
     lenient = hosts(derivation, Need.ENCRYPTED, Need.UNUSABLE, Need.FREE, Need.DANE)
     if lenient:

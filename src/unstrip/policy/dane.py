@@ -18,6 +18,7 @@ from enum import Enum
 
 from unstrip.hostname import BadHostName, host_name, is_address
 from unstrip.policy.questions import (
+    Dns,
     DnsAnswer,
     Kind,
     Mx,
@@ -34,6 +35,7 @@ from unstrip.tlsa import DANE, EVERY, Tlsa, TlsaSet, Usage, unusable, usable
 SOURCE = "dane"
 MOST_HOSTS = 50  # of one domain: each costs three look-ups or more
 MOST_RECORDS = 100  # of one host: each may cost a signature
+_DAY = 86400  # seconds for which it holds that the user named a server
 
 
 class Standing(Enum):
@@ -60,7 +62,7 @@ class Host:
         names: reference identifiers for usages that check names (RFC 7672, 3.2.2), base first.
         records: those to be met, by any usage that may be used here; see `tlsa.match`.
         published: all that there are, for reports.
-        ttl: seconds for which this holds.
+        ttl: seconds for which this holds: the least of all answers that it rests on.
         result: as it is reported (RFC 8460, 4.3), if something is wrong.
         words: why, for people.
     """
@@ -121,7 +123,8 @@ class Domain:
 
     Attributes: name: the domain; route: how its servers were found; security: of that; hosts: in
         the order in which they are to be tried; ttl: seconds for which the list of them holds;
-        result: as it is reported, if something is wrong; words: why, for people.
+        result: as it is reported, if something is wrong; words: why, for people; left_out: how
+        many more there are, at which nobody looked.
     """
 
     name: str
@@ -131,6 +134,7 @@ class Domain:
     ttl: int = 0
     result: ResultType | None = None
     words: str = ""
+    left_out: int = 0
 
     @property
     def everywhere(self) -> bool:
@@ -139,7 +143,7 @@ class Domain:
         Only then may a mail server be told to insist on DANE for the whole domain.
         """
         reached = [host for host in self.hosts if host.standing is not Standing.UNREACHABLE]
-        return bool(reached) and all(
+        return bool(reached and not self.left_out) and all(
             host.resistant and host.standing is Standing.AUTHENTICATED for host in reached
         )
 
@@ -154,8 +158,7 @@ def mail(domain: str, port: int = 25) -> Source[Domain]:
     if answer.status is Status.NO_DATA:  # RFC 7672, 2.2.2: the domain is its own server
         found = replace(found, route=Route.ITSELF)
         return _there((yield from _all(found, (_Place(domain, port),), answer, names, DANE)))
-    records = sorted(answer.of(Mx), key=lambda mx: mx.preference)
-    places = tuple(dict.fromkeys(_Place(mx.host, port) for mx in records if mx.host))
+    places = _posted(answer, port)
     if not places:
         return replace(found, route=Route.NOWHERE, words="null MX (RFC 7505)")
     return (yield from _all(found, places, answer, names, DANE))
@@ -170,8 +173,7 @@ def service(name: str, domain: str) -> Source[Domain]:
     found = _found(domain, answer)
     if answer.status is not Status.FOUND or answer.failed:
         return found
-    records = sorted(answer.of(Srv), key=lambda srv: (srv.priority, -srv.weight))
-    places = tuple(dict.fromkeys(_Place(srv.target, srv.port) for srv in records if srv.target))
+    places = _served(answer)
     if not places:
         return replace(found, route=Route.NOWHERE, words="the target is '.' (RFC 2782)")
     return (yield from _all(found, places, answer, (domain,), EVERY))
@@ -182,7 +184,20 @@ def server(host: str, port: int, usages: frozenset[Usage] = EVERY) -> Source[Hos
 
     Args: usages: those that this protocol may use.
     """
-    return (yield from _host(host, _Way(port, Security.SECURE, (host,), usages)))
+    return (yield from _host(host, _Way(port, Security.SECURE, (host,), usages, _DAY)))
+
+
+def following(answer: DnsAnswer) -> tuple[Dns, ...]:
+    """Return what will be asked about the hosts that an answer names, whatever comes of it.
+
+    That is their addresses: on these it depends whether TLSA records may be asked for (RFC 7672,
+    2.2.2).
+    """
+    if answer.failed or answer.security is Security.UNCHECKED:
+        return ()
+    places = (*_posted(answer, 0), *_served(answer))[:MOST_HOSTS]
+    hosts = dict.fromkeys(place.host for place in places if _is_host_name(place.host))
+    return tuple(Dns(host, kind) for host in hosts for kind in (Kind.A, Kind.AAAA))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +210,29 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How we come to a server: port, how far that is secure, by which names, what may be used."""
+    """How we come to a server: port, how far that is secure, by which names, what may be used.
+
+    And for how many seconds that holds.
+    """
 
     port: int
     security: Security
     names: tuple[str, ...]
     usages: frozenset[Usage]
+    ttl: int
     words: str = ""
+
+
+def _posted(answer: DnsAnswer, port: int) -> tuple[_Place, ...]:
+    """Return the servers that MX names, in the order in which they are to be tried."""
+    records = sorted(answer.of(Mx), key=lambda mx: mx.preference)
+    return tuple(dict.fromkeys(_Place(mx.host, port) for mx in records if mx.host))
+
+
+def _served(answer: DnsAnswer) -> tuple[_Place, ...]:
+    """Return the same of SRV."""
+    records = sorted(answer.of(Srv), key=lambda srv: (srv.priority, -srv.weight))
+    return tuple(dict.fromkeys(_Place(srv.target, srv.port) for srv in records if srv.target))
 
 
 def _found(domain: str, answer: DnsAnswer) -> Domain:
@@ -229,27 +260,28 @@ def _all(
 ) -> Source[Domain]:
     hosts: list[Host] = []
     for place in places[:MOST_HOSTS]:
-        way = _Way(place.port, answer.security, names, usages, answer.words)
+        way = _Way(place.port, answer.security, names, usages, answer.ttl, answer.words)
         hosts.append((yield from _host(place.host, way)))
-    words = found.words
-    if len(places) > MOST_HOSTS:
-        words = f"of {len(places)} servers only the first {MOST_HOSTS} are used"
-    return replace(found, hosts=tuple(hosts), words=words)
+    found = replace(found, hosts=tuple(hosts))
+    if len(places) <= MOST_HOSTS:
+        return found
+    words = f"of {len(places)} servers only the first {MOST_HOSTS} are used"
+    return replace(found, left_out=len(places) - MOST_HOSTS, words=words)
 
 
 def _host(name: str, way: _Way) -> Source[Host]:
     """Find out about one server: its addresses, its base domain, its records."""
-    host = Host(name, way.port, Standing.ABSENT, resistant=way.security is Security.SECURE)
+    resistant = way.security is Security.SECURE
+    host = Host(name, way.port, Standing.ABSENT, resistant=resistant, ttl=way.ttl)
     if not _is_host_name(name):
         return replace(host, standing=Standing.UNREACHABLE, words="not a host name")
     if way.security is Security.UNCHECKED:  # then nothing of what follows can be better
         return replace(host, standing=Standing.UNCHECKED, words=way.words)
     four = yield from dns(name, Kind.A)
     six = yield from dns(name, Kind.AAAA)
-    told = _telling(four, six)
+    host, told = _resting(host, four, six), _telling(four, six)
     if told is None:
         return _unreached(host, four, six)
-    host = replace(host, ttl=told.ttl)
     if told.security is Security.UNCHECKED:
         return replace(host, standing=Standing.UNCHECKED, words=told.words)
     if told.secure:  # RFC 7672, 2.2.3: the name at the end of the aliases, then the first one
@@ -258,6 +290,7 @@ def _host(name: str, way: _Way) -> Source[Host]:
         bases = ()
     else:  # RFC 7672, 2.2.2: an alias may be secure though what it leads to is not
         alias = yield from dns(name, Kind.CNAME)
+        host = _resting(host, alias)
         if alias.failed:
             return _failed(host, alias, f"CNAME of {name}")
         bases = (name,) if alias.secure else ()
@@ -269,12 +302,12 @@ def _recorded(host: Host, bases: tuple[str, ...], way: _Way) -> Source[Host]:
     for base in bases:
         at = f"_{way.port}._tcp.{base}"
         answer = yield from dns(at, Kind.TLSA)
+        host = _resting(host, answer)
         if answer.failed:
             return _failed(host, answer, f"TLSA of {at}")
         if answer.secure and answer.status is Status.FOUND:
-            ttl = min(host.ttl, answer.ttl)
             names = _names(base, *(way.names if host.resistant else ()))
-            told = replace(host, base=base, names=names, ttl=ttl)
+            told = replace(host, base=base, names=names)
             return _judged(told, answer.of(Tlsa), way.usages)
     return replace(host, words="no secure TLSA record" if bases else "insecure")
 
@@ -310,15 +343,17 @@ def _unreached(host: Host, *answers: DnsAnswer) -> Host:
     for answer in answers:
         if answer.failed:
             return _failed(host, answer, f"address of {host.name}")
-    ttl = min(answer.ttl for answer in answers)
-    return replace(host, standing=Standing.UNREACHABLE, ttl=ttl, words=answers[0].said())
+    return replace(host, standing=Standing.UNREACHABLE, words=answers[0].said())
+
+
+def _resting(host: Host, *answers: DnsAnswer) -> Host:
+    """What is said of a host holds no longer than any answer that it rests on."""
+    return replace(host, ttl=min(host.ttl, *(answer.ttl for answer in answers)))
 
 
 def _failed(host: Host, answer: DnsAnswer, what: str) -> Host:
     words = f"{what}: {answer.said()}"
-    return replace(
-        host, standing=Standing.FAILED, ttl=answer.ttl, result=_result(answer), words=words
-    )
+    return replace(host, standing=Standing.FAILED, result=_result(answer), words=words)
 
 
 def _result(answer: DnsAnswer) -> ResultType | None:

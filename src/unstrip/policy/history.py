@@ -26,10 +26,12 @@ def opinion(visits: Iterable[Evidence]) -> Policy | None:
     secured = sorted((visit for visit in visits if visit.secured), key=_began)
     if not secured:
         return None
-    verified = [visit for visit in secured if proved(visit)]
-    level = Level.AUTHENTICATED if _steady(verified) else Level.ENCRYPT
+    proofs = [visit.began for visit in secured if proved(visit)]
+    certain = bool(proofs) and steady(len(proofs), proofs[-1] - proofs[0])
+    level = Level.AUTHENTICATED if certain else Level.ENCRYPT
     last = secured[-1].began
-    text = f"TLS on {len(secured)} earlier visits, last on {last:%Y-%m-%d}"
+    visits_in_tls = "1 earlier visit" if len(secured) == 1 else f"{len(secured)} earlier visits"
+    text = f"TLS on {visits_in_tls}, last on {last:%Y-%m-%d}"
     return Policy(SOURCE, level, text, attests=True, expires=last + MEMORY)
 
 
@@ -39,9 +41,9 @@ def proved(visit: Evidence) -> bool:
     return said is not None and said.valid
 
 
-def _steady(verified: list[Evidence]) -> bool:
-    long_enough = verified and verified[-1].began - verified[0].began >= STEADY_TIME
-    return len(verified) >= STEADY_VISITS and bool(long_enough)
+def steady(times: int, span: timedelta) -> bool:
+    """Tell whether a name that was proved so often, in so long a time, is expected to be again."""
+    return times >= STEADY_VISITS and span >= STEADY_TIME
 
 
 def _began(visit: Evidence) -> datetime:

@@ -44,6 +44,16 @@ def opinion(visits: Iterable[Evidence], now: datetime) -> Policy | None:
     )
 
 
+def said(visit: Evidence) -> int | None:
+    """Return for how many seconds the host asked for TLS, 0 to release, None if it did not.
+
+    Of each the last one has to be remembered: a release of a clock that was set back later does not
+    count yet, and what the host asked before does until then.
+    """
+    wish = _wish(visit)
+    return None if wish is None else wish.seconds
+
+
 def hint(evidence: Evidence) -> int | None:
     """Return the port that the list in clear names for TLS, None if it names none."""
     offered = evidence.upgrade.offered if evidence.upgrade else ()

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
 from unstrip.escaping import brief, printable
 from unstrip.hostname import BadHostName, host_name
+from unstrip.mistakes import mistake
 from unstrip.policy.values import Level, Policy
 from unstrip.protocols import REGISTRY
 
@@ -67,19 +69,30 @@ def parse(text: str) -> Table:
     try:
         table = msgspec.convert(tomllib.loads(text), Table)
     except (ValueError, RecursionError) as error:  # tomllib's own and msgspec's are ValueErrors
-        words = str(error).replace("$.", "").replace("`", "'")
-        raise BadTable(brief(words, 300)) from error
+        raise BadTable(brief(mistake(error, Table), 300)) from error
     return Table(tuple(_checked(rule, number) for number, rule in enumerate(table.rule, 1)))
 
 
-def opinion(table: Table, host: str, port: int, protocol: str) -> Policy | None:
-    """Return the table's opinion about one destination, None where no rule fits."""
-    for number, rule in enumerate(table.rule, 1):
-        if rule.fits(host, port, protocol):
-            pins = tuple(pin.removeprefix("sha256:").lower() for pin in rule.pin)
-            text = f"rule {number}: {rule.host} require {rule.require}"
-            return Policy(SOURCE, Level(rule.require), text, pins)
-    return None
+def opinions(table: Table, names: Iterable[str], port: int, protocol: str) -> list[Policy]:
+    """Return the table's opinions about a server that goes by these names, one a rule that counts.
+
+    For each name it is the first rule that fits. The table is asked for each of them, since DNS may
+    be forged: a lenient rule about a host must not do for the domain that was led there (P-11).
+    """
+    about: dict[int, list[str]] = {}
+    for name in names:
+        fitting = (n for n, rule in enumerate(table.rule) if rule.fits(name, port, protocol))
+        if (number := next(fitting, None)) is not None:
+            about.setdefault(number, []).append(name)
+    several = len(about) > 1
+    return [_opinion(table, n, ", ".join(of) if several else "") for n, of in about.items()]
+
+
+def _opinion(table: Table, number: int, about: str) -> Policy:
+    rule = table.rule[number]
+    pins = tuple(pin.removeprefix("sha256:").lower() for pin in rule.pin)
+    text = f"rule {number + 1}: {rule.host} require {rule.require}"
+    return Policy(SOURCE, Level(rule.require), f"{text}, for {about}" if about else text, pins)
 
 
 def _host_fits(pattern: str, host: str) -> bool:
@@ -95,7 +108,7 @@ def _checked(rule: Rule, number: int) -> Rule:
     A rule that can never fit would protect nothing, and nobody would notice: it is a mistake.
     """
     if rule.port is not None and not 0 < rule.port <= _LAST_PORT:
-        raise BadTable(f"rule {number}: port: {rule.port} is none")
+        raise BadTable(f"rule {number}: port: {rule.port} is not 1 to {_LAST_PORT}")
     if rule.protocol is not None and rule.protocol not in REGISTRY:
         known = ", ".join(REGISTRY)
         raise BadTable(f"rule {number}: protocol: '{printable(rule.protocol)}' is none of {known}")

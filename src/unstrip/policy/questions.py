@@ -104,7 +104,7 @@ class Status(Enum):
     NO_DATA = "no data"  # the name is there, and has no such record
     NXDOMAIN = "no such name"
     SERVFAIL = "server failure"  # or any other error code: REFUSED, NOTIMP, ...
-    TIMEOUT = "timeout"
+    TIMEOUT = "no answer"  # in time, or at all
     MALFORMED = "malformed answer"
 
 

@@ -28,7 +28,7 @@ from unstrip.hostname import BadHostName, host_name
 from unstrip.policy.values import Level, Policy
 
 SOURCE = "starttls-everywhere"
-RULE = "STARTTLS Everywhere, RULES"
+RULE = "the format of STARTTLS Everywhere: docs/howto/policy-list.md"
 LONGEST = 16 * 1024 * 1024  # bytes of a list; the EFF's longest had 120,000
 _LONGEST_NAME = 253  # characters: more cannot be made a name of 253 octets (RFC 1035, 2.3.4)
 _LAST_SECOND = 253_402_300_799  # of the year 9999
@@ -62,8 +62,8 @@ class Listed:
     def allows(self, host: str) -> bool:
         """Tell whether a host is one of the domain's.
 
-        A suffix stands for exactly one more label, as in MTA-STS. RULES would have it stand for any
-        number, other descriptions for one; this is the stricter reading (P-04).
+        A suffix stands for exactly one more label, as in MTA-STS. Those who made the format
+        wrote of any number, others of one; this is the stricter reading (P-04).
         """
         name = host.lower().removesuffix(".")
         label, dot, parent = name.partition(".")
@@ -177,15 +177,20 @@ def parse(body: bytes) -> PolicyList:
 
 def _decoded(body: bytes) -> object:
     try:
-        return json.loads(body.decode(), object_pairs_hook=_once)
+        found = json.loads(body.decode(), object_pairs_hook=_once)
+        if b"\\u" in body:  # RFC 8259, 8.2: so half a character can be written
+            json.dumps(found, ensure_ascii=False).encode()
     except BadList:
         raise
     except UnicodeDecodeError as error:
         raise BadList("not UTF-8") from error
+    except UnicodeEncodeError as error:
+        raise BadList("half a character is in it") from error
     except RecursionError as error:
         raise BadList("not a list: too many brackets in brackets") from error
     except ValueError as error:  # a number of a million digits, too
         raise BadList(f"not JSON: {brief(str(error))}") from error
+    return found
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -255,7 +260,7 @@ def _entry(value: dict[str, Any], pinsets: Mapping[str, tuple[str, ...]], place:
 def _pins(value: dict[str, Any], name: str) -> tuple[str, ...]:
     """Return the pins that are understood: SHA-1 names no key any more.
 
-    RULES has them fit any certificate of the chain; here they fit the server's own, which is less.
+    By the format they fit any certificate of the chain; here only the server's own, which is less.
     """
     written = _converted(value, _Pinset, f"pinsets: {brief(name)}")
     return tuple(pin for pin in map(_sha256, written.static_spki_hashes) if pin)

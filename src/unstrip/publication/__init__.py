@@ -11,7 +11,19 @@ from collections.abc import Iterator
 
 from unstrip.certificates import Anchors
 from unstrip.policy.dane import Route
-from unstrip.publication import dane, hosts, modes, policy, reports, steps
+from unstrip.publication import (
+    addresses,
+    aliases,
+    dane,
+    hosts,
+    leftover,
+    modes,
+    policy,
+    reports,
+    roll,
+    steps,
+)
+from unstrip.publication.agreement import Agreement, agreements
 from unstrip.publication.case import Case
 from unstrip.publication.keys import BadPem, from_certificates, from_key
 from unstrip.publication.look import look
@@ -29,6 +41,7 @@ from unstrip.publication.values import (
 )
 
 __all__ = [
+    "Agreement",
     "BadPem",
     "BadUri",
     "Key",
@@ -40,6 +53,7 @@ __all__ = [
     "Weight",
     "Wish",
     "ZoneRecord",
+    "agreements",
     "destination",
     "from_certificates",
     "from_key",
@@ -47,7 +61,15 @@ __all__ = [
     "publish",
 ]
 
-_RULES = (hosts.objections, modes.objections, dane.objections, reports.objections)
+_RULES = (
+    hosts.objections,
+    addresses.objections,
+    modes.objections,
+    dane.objections,
+    leftover.objections,
+    roll.objections,
+    reports.objections,
+)
 _THERE = frozenset({Route.NAMED, Route.ITSELF})
 
 
@@ -56,15 +78,16 @@ def publish(seen: Seen, wish: Wish, anchors: Anchors) -> Publication:
     case = Case(seen, wish, anchors)
     found = sorted(_objections(case), key=lambda o: list(Weight).index(o.weight))
     refused = any(objection.fatal for objection in found)
-    told = steps.refused(case) if refused else steps.steps(case)
+    told = steps.refused(case, found) if refused else steps.steps(case)
     return Publication(
         domain=seen.domain,
         at=seen.at,
         mode=case.mode,
         url=policy.url(seen.domain),
         policy="" if refused else policy.wished(case),
-        unchanged=tuple(_mx(case)),
-        records=() if refused else tuple(_records(case)),
+        served=not refused and policy.unchanged(case),
+        unchanged=tuple(each for each in _records(case) if each.ttl is None),
+        records=() if refused else tuple(_new(case)),
         objections=tuple(found),
         steps=tuple(told),
     )
@@ -73,10 +96,20 @@ def publish(seen: Seen, wish: Wish, anchors: Anchors) -> Publication:
 def _objections(case: Case) -> Iterator[Objection]:
     """What is said twice, of two addresses or by two rules, is said once."""
     rules = _RULES if case.seen.route.route in _THERE else (hosts.objections,)
-    yield from dict.fromkeys(objection for rule in rules for objection in rule(case))
+    found = [objection for rule in rules for objection in rule(case)]
+    if not any(objection.fatal for objection in found):
+        found += aliases.objections(case, _new(case))
+    yield from dict.fromkeys(found)
+
+
+def _new(case: Case) -> Iterator[ZoneRecord]:
+    """Yield the records to publish."""
+    yield from (record for record in _records(case) if record.ttl is not None)
 
 
 def _records(case: Case) -> Iterator[ZoneRecord]:
+    """Yield every record that there is to be; those that are there already have no TTL."""
+    yield from _mx(case)
     for server in case.seen.servers:
         yield from dane.records(case, server)
     yield policy.record(case)
@@ -89,4 +122,4 @@ def _mx(case: Case) -> Iterator[ZoneRecord]:
     for server in case.seen.servers:
         if server.preference is not None:
             data = f"{server.preference} {server.name}."
-            yield ZoneRecord(case.seen.domain, case.seen.route.ttl, "MX", data)
+            yield ZoneRecord(case.seen.domain, None, "MX", data)

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from unstrip.certificates import Anchors
 from unstrip.policy.mta_sts import Mode, StsPolicy
-from unstrip.publication.values import Seen, Weight, Wish
+from unstrip.publication.values import Key, Seen, Weight, Wish
 
+WEEK = 604_800  # seconds
 _AGES = {  # seconds (RFC 8461, 3.2 and 8.3)
     Mode.TESTING: 86_400,
     Mode.ENFORCE: 1_209_600,
@@ -47,14 +48,28 @@ class Case:
         """The seconds for which the policy is to hold."""
         if self.wish.max_age is not None:
             return self.wish.max_age
-        kept = self.current is not None and self.current.mode is self.mode
-        return self.current.max_age if self.current and kept else _AGES[self.mode]
+        if self.current is None:
+            return _AGES[self.mode]
+        if self.current.mode is self.mode:
+            return self.current.max_age
+        return age_after(self.current.max_age, self.mode)
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The names of the MX hosts."""
+        """The names of the MX hosts, and of those that are to be."""
         return tuple(server.name for server in self.seen.servers)
+
+    def next(self, host: str) -> Key | None:
+        """Return the key that a host will have next: its own, or the one for all."""
+        keys = {key.host: key for key in self.wish.next}
+        return keys.get(host, keys.get(""))
 
     def enforced(self, weight: Weight) -> Weight:
         """Return what a fault weighs that loses mail only where the policy is enforced."""
         return weight if self.mode is Mode.ENFORCE else Weight.NOTED
+
+
+def age_after(age: int, mode: Mode) -> int:
+    """Return the max_age of a policy of this mode that follows upon one of that age."""
+    kept = mode is Mode.ENFORCE and age >= WEEK  # RFC 8461, 3.2: weeks, or more
+    return age if kept else _AGES[mode]

@@ -2,7 +2,8 @@
 
 The records are `3 1 1`: the host's own key, by SHA-256. They are for the host's owner, who holds
 the key; they lose mail as soon as they name another one than the host shows, and are worth nothing
-where DNSSEC does not vouch for them.
+where DNSSEC does not vouch for them. What is published already stays, for nobody sees all that a
+host shows: it has other machines, and keys of other kinds for other clients.
 """
 
 from __future__ import annotations
@@ -19,51 +20,90 @@ from unstrip.publication.case import Case
 from unstrip.publication.hosts import answered
 from unstrip.publication.look import is_name
 from unstrip.publication.values import Objection, Server, Weight, ZoneRecord
-from unstrip.publication.zone import tlsa
+from unstrip.publication.zone import TTL, tlsa
 from unstrip.tlsa import DANE, Match, Tlsa, Usage, match, public_key, unusable
 
-_SPKI, _SHA256 = 1, 1  # RFC 7218, 2.2 and 2.3
+_SPKI = 1  # RFC 7218, 2.2
+_SHA256, _SHA512 = 1, 2  # RFC 7218, 2.3
 _ROLL = "RFC 7671, 8.1"
 
 
-def of_key(spki: bytes) -> Tlsa:
+def of_key(spki: bytes, matching: int = _SHA256) -> Tlsa:
     """Return the record of a public key (RFC 7671, 5.1)."""
-    return Tlsa(Usage.DANE_EE, _SPKI, _SHA256, hashlib.sha256(spki).digest())
+    digest = hashlib.sha512(spki) if matching == _SHA512 else hashlib.sha256(spki)
+    return Tlsa(Usage.DANE_EE, _SPKI, matching, digest.digest())
 
 
 def shown(server: Server) -> tuple[Tlsa, ...]:
     """Return the records of the keys that a host shows; one, if its addresses agree."""
-    keys = (_key(visit) for visit in server.visits)
-    return tuple(dict.fromkeys(key for key in keys if key is not None))
+    keys = dict.fromkeys(map(_spki, server.visits))
+    return tuple(record for spki in keys if spki for record in _records_of(spki, server))
 
 
-def coming(case: Case) -> tuple[Tlsa, ...]:
-    """Return the record of the next key, if there is to be one."""
-    return (of_key(case.wish.next.spki),) if case.wish.next else ()
+def coming(case: Case, server: Server) -> tuple[Tlsa, ...]:
+    """Return the record of a host's next key, if there is to be one."""
+    key = case.next(server.name)
+    return tuple(_records_of(key.spki, server)) if key else ()
+
+
+def _records_of(spki: bytes, server: Server) -> Iterator[Tlsa]:
+    """RFC 7671, 9: beside a key that is named by SHA-512, one that is not is passed over."""
+    yield of_key(spki)
+    sorts = {(each.usage, each.selector, each.matching) for each in _usable(server)}
+    if (Usage.DANE_EE, _SPKI, _SHA512) in sorts:
+        yield of_key(spki, _SHA512)
 
 
 def wanted(case: Case, server: Server) -> tuple[Tlsa, ...]:
-    """Return all that is to be published for a host, none where nothing is.
-
-    An authority that vouches for the host stays: nothing of what is said here is about it.
-    """
+    """Return all that is to be published for a host, none where nothing is."""
     if case.wish.tlsa is False or _unfit(case, server) is not None:
         return ()
-    chains = [visit.handshake.chain for visit in server.visits if visit.secured and visit.handshake]
-    kept = [
+    return tuple(dict.fromkeys([*shown(server), *coming(case, server), *_usable(server)]))
+
+
+def unexplained(case: Case, server: Server) -> tuple[Tlsa, ...]:
+    """Return the records to be published that fit nothing shown now, nor are of the next key."""
+    following = coming(case, server)
+    return tuple(
         each
-        for each in server.host.published
-        if each.usage == Usage.DANE_TA
-        and not unusable(each)
-        and all(match([each], chain, server.host.names, case.at).valid for chain in chains)
-    ]
-    return tuple(dict.fromkeys([*shown(server), *coming(case), *kept]))
+        for each in wanted(case, server)
+        if each not in following and not _is_shown(each, case, server)
+    )
+
+
+def left(case: Case, server: Server) -> tuple[Tlsa, ...]:
+    """Return what is published once the next key is there: nothing of the one shown now.
+
+    An authority stays: it vouches for the next one as well, or does no harm.
+    """
+    following = coming(case, server)
+    return tuple(
+        each
+        for each in wanted(case, server)
+        if each in following or each.usage != Usage.DANE_EE or not _is_shown(each, case, server)
+    )
+
+
+def _is_shown(record: Tlsa, case: Case, server: Server) -> bool:
+    """Tell whether any address of a host meets this one record."""
+    names, shakes = server.host.names, [visit.handshake for visit in server.visits if visit.secured]
+    return any(match([record], shake.chain, names, case.at).valid for shake in shakes if shake)
+
+
+def _usable(server: Server) -> list[Tlsa]:
+    return [each for each in server.host.published if not unusable(each)]
 
 
 def records(case: Case, server: Server) -> Iterator[ZoneRecord]:
-    """Yield the records to publish for a host."""
+    """Yield the records of a host: those to publish, or those that are there and right."""
+    ttl = TTL if changed(case, server) else None
     for each in wanted(case, server):
-        yield tlsa(server.name, case.seen.port, each)
+        yield tlsa(server.name, case.seen.port, each, ttl)
+
+
+def changed(case: Case, server: Server) -> bool:
+    """Tell whether what is published for a host is not yet what is to be."""
+    return set(wanted(case, server)) != set(server.host.published)
 
 
 def objections(case: Case) -> Iterator[Objection]:
@@ -93,7 +133,6 @@ def _published(case: Case, server: Server) -> Iterator[Objection]:
         return
     for visit in filter(answered, server.visits):
         yield from _compared(case, server, visit, at)
-    yield from _left(case, server, at)
 
 
 def _compared(case: Case, server: Server, visit: Evidence, at: str) -> Iterator[Objection]:
@@ -107,15 +146,16 @@ def _compared(case: Case, server: Server, visit: Evidence, at: str) -> Iterator[
     if found.valid:
         yield from _unmatched(server, chain, case, at)
     else:
-        yield _stale(case, visit, found, at)
+        yield _stale(case, server, visit, found)
 
 
-def _stale(case: Case, visit: Evidence, found: Match, at: str) -> Objection:
+def _stale(case: Case, server: Server, visit: Evidence, found: Match) -> Objection:
     """The key was changed before its record, or somebody else has answered."""
-    key = _key(visit)
-    if key is not None and key in coming(case):
+    key, at = _key(visit), f"_{case.seen.port}._tcp.{server.host.base}"
+    following = coming(case, server)
+    if key is not None and key in following:
         words = f"{visit.endpoint.host} shows the next key, and its TLSA is missing at {at}"
-        hint = f"put the old key back, or publish at once: {at}. IN TLSA {key.text}"
+        hint = f"put the old key back, or publish at once: {at}. IN TLSA {following[-1].text}"
         return Objection(Weight.REFUSED, words, _ROLL, hint)
     words = f"TLSA at {at} does not match what {visit.endpoint.host} shows: {found.words}"
     hint = (
@@ -134,17 +174,7 @@ def _unmatched(
         own = [r for r in server.host.records if (r.usage, r.selector, r.matching) == sort]
         if not match(own, chain, server.host.names, case.at).valid:
             words = f"of the TLSA records at {at} none of the sort {' '.join(map(str, sort))} fits"
-            yield Objection(Weight.NOTED, words, "RFC 7671, 8", "publish the set below whole")
-
-
-def _left(case: Case, server: Server, at: str) -> Iterator[Objection]:
-    """Say which records are not in what is to be published: the next key's, or an old one's."""
-    kept = wanted(case, server)
-    for each in server.host.records if kept else ():
-        if each not in kept:
-            words = f"TLSA {brief(each.text, 40)} at {at} is not in the set to be published"
-            hint = "if it is the next key's, give that by --next-key"
-            yield Objection(Weight.NOTED, words, _ROLL, hint)
+            yield Objection(Weight.NOTED, words, "RFC 7671, 8")
 
 
 # What is to be published
@@ -175,7 +205,8 @@ def _unfit(case: Case, server: Server) -> Objection | None:
     if not shown(server):
         seen = any(map(answered, server.visits))
         how = "it shows no certificate" if seen else "it could not be visited"
-        weight = weight if seen or not insisted else Weight.UNKNOWN
+        if insisted and not seen:
+            weight = Weight.NOTED if server.coming else Weight.UNKNOWN
         return Objection(weight, f"no TLSA for {name}: {how}", "RFC 7672, 2.2")
     return None
 
@@ -190,7 +221,7 @@ def _unproven(case: Case, server: Server) -> Iterator[Objection]:
     """A key that nobody vouches for may be that of whoever is in between."""
     for visit in server.visits:
         key = _key(visit)
-        if key is None or visit.handshake is None or key in coming(case):
+        if key is None or visit.handshake is None or key in coming(case, server):
             continue
         chain, said = visit.handshake.chain, visit.handshake.webpki
         proven = said is not None and said.valid
@@ -204,9 +235,14 @@ def _unproven(case: Case, server: Server) -> Iterator[Objection]:
 
 
 def _key(visit: Evidence) -> Tlsa | None:
+    spki = _spki(visit)
+    return of_key(spki) if spki else None
+
+
+def _spki(visit: Evidence) -> bytes | None:
     if not visit.secured or visit.handshake is None:
         return None
     try:
-        return of_key(public_key(visit.handshake.chain[0]))
+        return public_key(visit.handshake.chain[0])
     except (Unreadable, IndexError):
         return None

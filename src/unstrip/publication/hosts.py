@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from unstrip.certificates import Unreadable, read, webpki
+from unstrip.certificates import Fault, Unreadable, WebPki, identifiers, read, webpki
 from unstrip.escaping import brief
 from unstrip.evidence import Evidence
 from unstrip.policy.dane import Route, Standing
@@ -20,6 +20,7 @@ from unstrip.publication.modes import day
 from unstrip.publication.values import Objection, Server, Weight
 from unstrip.upgrade import Outcome
 
+_NAMES = 3  # of a certificate, in a hint
 SOON = timedelta(days=14)  # a certificate that ends before is not counted on
 _AWAY = frozenset({Outcome.BUSY, Outcome.UNAVAILABLE})
 
@@ -48,11 +49,13 @@ def _route(case: Case) -> Iterator[Objection]:
             words = f"the MX of {domain} could not be found out: {brief(route.words)}"
             yield Objection(Weight.UNKNOWN, words, "RFC 7672, 2.1.2")
         case Route.MISSING:
-            words = f"there is no domain {domain}: {brief(route.words)}"
+            there = case.seen.mx.status is not Status.NXDOMAIN
+            words = f"{domain} takes no mail: it has neither MX nor address"
+            words = words if there else f"there is no domain {domain}"
             yield Objection(Weight.REFUSED, words, "RFC 5321, 5.1")
         case Route.NOWHERE:
             words = f"{domain} takes no mail: null MX"
-            yield Objection(Weight.REFUSED, words, "RFC 7505, 3", "nothing is to be protected")
+            yield Objection(Weight.REFUSED, words, "RFC 7505, 3")
     if route.route is Route.NAMED and " only the first " in route.words:
         yield Objection(Weight.UNKNOWN, f"too many MX hosts: {route.words}")
 
@@ -80,16 +83,21 @@ def _reached(case: Case, server: Server) -> Iterator[Objection]:
     name = brief(server.name)
     if not server.addresses:
         certain = server.host.standing is Standing.UNREACHABLE
-        weight = case.enforced(Weight.REFUSED if certain else Weight.UNKNOWN)
+        weight = _absent(case, server, Weight.REFUSED if certain else Weight.UNKNOWN)
         said = brief(server.host.words) or "none was found"
         yield Objection(weight, f"{name} has no address: {said}", "RFC 5321, 5.1")
         return
     mute = [visit for visit in server.visits if not answered(visit)]
     alone = len(mute) == len(server.visits)
     for visit in mute:
-        weight = case.enforced(Weight.UNKNOWN) if alone else Weight.NOTED
+        weight = _absent(case, server, Weight.UNKNOWN) if alone else Weight.NOTED
         words = f"{_place(server, visit)} could not be checked: {_why(visit)}"
         yield Objection(weight, words, hint="see that port 25 can be reached from here")
+
+
+def _absent(case: Case, server: Server, weight: Weight) -> Weight:
+    """Return what it weighs that a host is not there; one that is to come may not be yet."""
+    return Weight.NOTED if server.coming else case.enforced(weight)
 
 
 def _faults(case: Case, server: Server) -> Iterator[Objection]:
@@ -122,17 +130,28 @@ def _ending(case: Case, what: str, chain: tuple[bytes, ...]) -> Iterator[Objecti
 
 def _next(case: Case, server: Server) -> Iterator[Objection]:
     """Judge the next certificate as a sender will; of a bare key there is nothing to be judged."""
-    if case.wish.next is None or not case.wish.next.chain or not is_name(server.name):
+    key = case.next(server.name)
+    if key is None or not key.chain or not is_name(server.name):
         return
-    chain = case.wish.next.chain
-    said = webpki(chain, server.name, case.anchors, case.at)
+    said = webpki(key.chain, server.name, case.anchors, case.at)
     if said.valid:
-        yield from _ending(case, "the next certificate", chain)
+        yield from _ending(case, "the next certificate", key.chain)
         return
     faults = ", ".join(fault.value for fault in said.faults)
     words = f"the next certificate would not count at {server.name}: {faults}"
-    hint = "give the file with the intermediate certificates too"
+    hint = "; ".join(_amendments(said, key.chain[0]))
     yield Objection(case.enforced(Weight.REFUSED), words, "RFC 8461, 4.2", hint)
+
+
+def _amendments(said: WebPki, leaf: bytes) -> Iterator[str]:
+    """Say what would mend each fault of a certificate that may need one word more."""
+    if Fault.WRONG_NAME in said.faults:
+        names = ", ".join(map(brief, identifiers(leaf).dns_names[:_NAMES])) or "no name"
+        yield f"it is for {names}: have one issued for {said.name}"
+    if Fault.SELF_SIGNED in said.faults:
+        yield "have it issued by an authority that the web trusts"
+    elif Fault.UNTRUSTED in said.faults:
+        yield "give the file with the intermediate certificates too"
 
 
 def _place(server: Server, visit: Evidence) -> str:

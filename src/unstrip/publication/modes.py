@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from unstrip.escaping import brief
 from unstrip.policy.mta_sts import Mode, StsPolicy, Trouble
-from unstrip.publication.case import Case
+from unstrip.publication.case import WEEK, Case
 from unstrip.publication.values import Objection, Weight
 
 _DAY = 86_400  # seconds
@@ -36,23 +36,33 @@ def objections(case: Case) -> Iterator[Objection]:
 def _unknown(case: Case) -> Iterator[Objection]:
     """What could not be found out may be an enforced policy, or none: neither is guessed at."""
     served = case.seen.served
-    if served.record is not None and served.record.certain:
-        words = f"senders heed no record: {brief(served.record.words)}"
+    if case.seen.unheeded:
+        words = f"senders heed no record: {brief(case.seen.unheeded)}"
         yield Objection(Weight.NOTED, words, "RFC 8461, 3.1", "leave only the one to be published")
     trouble = _hidden(case)
     if trouble is None:
         return
-    words = f"the policy that is published could not be had: {brief(trouble.words)}"
     told = case.wish.mode in (Mode.TESTING, Mode.NONE) or case.current is not None
     weight = Weight.NOTED if told else Weight.UNKNOWN
-    yield Objection(weight, words, "RFC 8461, 3.3", "senders that are new go without it, too")
+    words, hint = _hiding(case.seen.domain, trouble, announced=trouble is served.fetch)
+    hint = "senders that are new go without it, too" if told else hint
+    yield Objection(weight, words, "RFC 8461, 3.3", hint)
+
+
+def _hiding(domain: str, trouble: Trouble, *, announced: bool) -> tuple[str, str]:
+    """Return what keeps us from knowing the policy, and what to do."""
+    said = brief(trouble.words)
+    if not announced:
+        words = f"whether {domain} has a policy could not be found out: {said}"
+        return words, "have the name servers answer, or try later"
+    words = f"the record _mta-sts.{domain} announces a policy that could not be had: {said}"
+    return words, "--mode testing prints the file that is to be there, if it is missing"
 
 
 def _hidden(case: Case) -> Trouble | None:
     """Return why it is not known whether there is a policy, or which; None if it is."""
     served = case.seen.served
-    hidden = served.record is not None and not served.record.certain
-    return served.record if hidden else served.fetch
+    return served.fetch if case.seen.unheeded else served.record or served.fetch
 
 
 def _gone(case: Case) -> Iterator[Objection]:
@@ -78,6 +88,9 @@ def _untested(case: Case) -> Iterator[Objection]:
     current = case.current
     if current is None and _hidden(case):
         return  # which was said
+    if current is not None and current.mode is Mode.TESTING:
+        words = "how long it has been tested is not seen from here: a week is the least"
+        yield Objection(Weight.NOTED, words, "RFC 8461, 5", "look at the reports first")
     if current is not None and current.mode is not Mode.NONE:
         return
     what = "mode none" if current else "nothing"
@@ -91,14 +104,18 @@ def _uncovered(case: Case) -> Iterator[Objection]:
     current = case.current
     if current is None or current.mode is Mode.NONE:
         return
-    for host in case.hosts:
+    for host in (server.name for server in case.seen.servers if not server.coming):
         if current.allows(host):
             continue
         words = f"{host} is an MX host, but not in the policy: mx {', '.join(current.mx)}"
         if near := _near(current, host):
             words += f"; {near} is for one label more, and no less"
-        hint = "--mode testing prints a policy that has it; a host goes there before into the MX"
-        yield Objection(Weight.REFUSED, words, "RFC 8461, 4.1", hint)
+        hint = (
+            f"senders that have this policy do not deliver to it: take it out of the MX for now, "
+            f"and --mx {host} prints a policy that has it; or stop enforcing: --mode testing"
+        )
+        weight = Weight.NOTED if host in case.wish.mx else Weight.REFUSED
+        yield Objection(weight, words, "RFC 8461, 4.1", hint)
 
 
 def _near(policy: StsPolicy, host: str) -> str:
@@ -118,9 +135,13 @@ def _lowered(case: Case) -> Iterator[Objection]:
 
 
 def _ages(case: Case) -> Iterator[Objection]:
-    if case.mode is Mode.ENFORCE and case.max_age < _DAY:
-        words = f"max_age {case.max_age}: who keeps senders from the policy need not wait long"
-        yield Objection(Weight.NOTED, words, "RFC 8461, 10.2", "weeks, or more")
+    least = {Mode.ENFORCE: WEEK, Mode.TESTING: _DAY}.get(case.mode, 0)
+    if case.max_age < least:
+        words = (
+            f"max_age {case.max_age} is too short to protect anybody: senders forget the policy "
+            "before it is of use, and whoever keeps them from it need not wait long"
+        )
+        yield Objection(Weight.NOTED, words, "RFC 8461, 3.2", "weeks, as in --max-age 1209600")
     if case.mode is Mode.NONE and case.max_age > _DAY:
         words = f"max_age {case.max_age}: mode none would hold for longer than it has to"
         yield Objection(Weight.NOTED, words, "RFC 8461, 8.3", f"--max-age {_DAY}")

@@ -38,13 +38,14 @@ def wished(case: Case) -> str:
 
 def record(case: Case) -> ZoneRecord:
     """Return the record that goes with it."""
-    kept = unchanged(case) and not _stale_id(case)
-    return record_of(case.seen.domain, case.seen.served.id if kept else stamp(case.at))
+    if unchanged(case) and not _stale_id(case):
+        return record_of(case.seen.domain, case.seen.served.id, None)
+    return record_of(case.seen.domain, stamp(case.at))
 
 
-def record_of(domain: str, policy_id: str) -> ZoneRecord:
+def record_of(domain: str, policy_id: str, ttl: int | None = TTL_POLICY) -> ZoneRecord:
     """Return the record that names a policy's id."""
-    return txt(f"_mta-sts.{domain}", f"v=STSv1; id={policy_id};".encode(), TTL_POLICY)
+    return txt(f"_mta-sts.{domain}", f"v=STSv1; id={policy_id};".encode(), ttl)
 
 
 def stamp(at: datetime) -> str:

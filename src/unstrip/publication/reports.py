@@ -34,11 +34,11 @@ def destination(uri: str) -> str:
 
 def record(case: Case) -> ZoneRecord | None:
     """Return the record: as wished, or as it is published; None where there is nothing to say."""
-    name = f"_smtp._tls.{case.seen.domain}"
-    if case.wish.rua:
-        return txt(name, f"v=TLSRPTv1; rua={','.join(case.wish.rua)}".encode(), TTL)
-    told = _published(case)
-    return txt(name, told[0], TTL) if len(told) == 1 else None
+    name, told = f"_smtp._tls.{case.seen.domain}", _published(case)
+    wished = [f"v=TLSRPTv1; rua={','.join(case.wish.rua)}".encode()] if case.wish.rua else told
+    if len(wished) != 1:
+        return None
+    return txt(name, wished[0], None if wished == told else TTL)
 
 
 def objections(case: Case) -> Iterator[Objection]:

@@ -8,8 +8,8 @@ from enum import Enum
 
 from unstrip.evidence import Evidence
 from unstrip.policy import dane
-from unstrip.policy.mta_sts import Known, Mode
-from unstrip.policy.questions import DnsAnswer
+from unstrip.policy.mta_sts import BadRecord, Known, Mode, record_id
+from unstrip.policy.questions import DnsAnswer, Txt
 
 
 class Weight(Enum):
@@ -43,11 +43,12 @@ class Key:
     """A key that is to come.
 
     Attributes: spki: its SubjectPublicKeyInfo, DER; chain: the certificates that come with it, DER,
-        leaf first; none where only the key is known.
+        leaf first; none where only the key is known; host: whose, "" for all that have no other.
     """
 
     spki: bytes
     chain: tuple[bytes, ...] = ()
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,16 @@ class Wish:
         max_age: of the policy, in seconds; None keeps that, or takes one that suits the mode.
         rua: where reports go, as `destination` returns URIs; none keeps what is published.
         tlsa: print TLSA records: insist, or never; None where they can be had.
-        next: the key that every MX host will have next.
+        next: the keys that the MX hosts will have next; one for all of them, or one for a host.
+        mx: hosts that the policy is to have: before they go into the MX, or though they are there.
     """
 
     mode: Mode | None = None
     max_age: int | None = None
     rua: tuple[str, ...] = ()
     tlsa: bool | None = None
-    next: Key | None = None
+    next: tuple[Key, ...] = ()
+    mx: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,14 @@ class Server:
 
     Attributes:
         host: what DANE says of it.
-        preference: of its MX record; None where the domain is its own server.
+        preference: of its MX record; None where the domain is its own server, or it is to come.
         named: what DNS says of an alias of that name: there must be none. It tells as well
             whether the zone is signed that the name is in.
-        addresses: those to be visited.
-        visits: what each of them showed.
+        addresses: those to be visited; beyond: how many more there are.
+        hidden: why there may be others still, for people; "" if none can be.
+        alias: the name that its TLSA records are at, if that is an alias; "" if it is none.
+        visits: what each of them showed; one that is mute has its address, too.
+        coming: it is no MX host yet.
     """
 
     host: dane.Host
@@ -87,6 +93,10 @@ class Server:
     named: DnsAnswer
     addresses: tuple[str, ...] = ()
     visits: tuple[Evidence, ...] = ()
+    coming: bool = False
+    beyond: int = 0
+    hidden: str = ""
+    alias: str = ""
 
     @property
     def name(self) -> str:
@@ -102,49 +112,69 @@ class Seen:
         domain: whose mail it is.
         port: of its MX hosts.
         at: when.
+        mx: what DNS says of its MX.
         route: how its servers were found, and what DANE says of them.
-        servers: its MX hosts, by preference.
+        servers: its MX hosts, by preference; then those that are to come.
         served: the MTA-STS policy that is published now, looked for as by somebody new.
-        reports: what is published about reports.
+        record: what is published about that policy; reports: about reports.
         held: what we remember, as senders do who came earlier; None where nothing is kept.
     """
 
     domain: str
     port: int
     at: datetime
+    mx: DnsAnswer
     route: dane.Domain
     servers: tuple[Server, ...]
     served: Known
+    record: DnsAnswer
     reports: DnsAnswer
     held: Known | None = None
+
+    @property
+    def unheeded(self) -> str:
+        """Why senders heed no record of a policy though there is one; "" if that is not so."""
+        if self.record.failed:
+            return ""
+        try:
+            record_id(text.joined for text in self.record.of(Txt))
+        except BadRecord as error:
+            return str(error)
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneRecord:
-    """One record of a zone: `data` in presentation form, `name` without the final dot."""
+    """One record of a zone: `data` in presentation form, `name` without the final dot.
+
+    `ttl` is None where it is not ours to say: a cache tells only what is left of it.
+    """
 
     name: str
-    ttl: int
+    ttl: int | None
     kind: str
     data: str
 
     def __str__(self) -> str:
         """As a line of a zone file, good in any zone."""
-        return f"{self.name}. {self.ttl} IN {self.kind} {self.data}"
+        ttl = "" if self.ttl is None else f" {self.ttl}"
+        return f"{self.name}.{ttl} IN {self.kind} {self.data}"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing to do.
 
-    Attributes: words: what; not_before: the earliest time; lines: what to publish then; rule: the
-        clause.
+    Attributes: words: what; not_before: the earliest time, None for now, or where it is not known
+        what it is to be counted from; lines: what to publish then; rule: the clause; options: with
+        which to ask for a publication then, none for the same again; None if it is not asked for.
     """
 
     words: str
     not_before: datetime | None = None
     lines: tuple[str, ...] = ()
     rule: str = ""
+    options: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +185,8 @@ class Publication:
         domain, at: of which, and when it was made.
         mode: of the policy.
         url: where the policy goes; policy: the file, with the line ends that it has to have.
-        unchanged: records that are left alone.
+        served: it is served already, to the letter.
+        unchanged: records that are left alone, for they are published already.
         records: records to publish, each set of them whole. None, and no policy, if refused.
         objections: gravest first.
         steps: what to do, in order.
@@ -166,6 +197,7 @@ class Publication:
     mode: Mode
     url: str
     policy: str
+    served: bool
     unchanged: tuple[ZoneRecord, ...]
     records: tuple[ZoneRecord, ...]
     objections: tuple[Objection, ...]

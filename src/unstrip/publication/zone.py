@@ -10,13 +10,13 @@ TTL_POLICY = 300  # seconds: a new id is to be noticed soon (RFC 8461, 8.1)
 _LONGEST_STRING = 255  # bytes (RFC 1035, 3.3)
 
 
-def txt(name: str, text: bytes, ttl: int) -> ZoneRecord:
+def txt(name: str, text: bytes, ttl: int | None) -> ZoneRecord:
     """Return a TXT record, in as many strings as it needs."""
     parts = [text[at : at + _LONGEST_STRING] for at in range(0, len(text), _LONGEST_STRING)]
     return ZoneRecord(name, ttl, "TXT", " ".join(f'"{_quoted(part)}"' for part in parts))
 
 
-def tlsa(host: str, port: int, record: Tlsa, ttl: int = TTL) -> ZoneRecord:
+def tlsa(host: str, port: int, record: Tlsa, ttl: int | None = TTL) -> ZoneRecord:
     """Return a TLSA record of a host (RFC 6698, 3)."""
     return ZoneRecord(f"_{port}._tcp.{host}", ttl, "TLSA", record.text)
 

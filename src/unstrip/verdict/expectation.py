@@ -6,11 +6,41 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from unstrip.escaping import printable
-from unstrip.policy import Policy
+from unstrip.evidence import Evidence
+from unstrip.handshake import Handshake
+from unstrip.policy import Decision, Level, Policy
 from unstrip.upgrade import Outcome
 from unstrip.verdict.case import Case
-from unstrip.verdict.channel import proven
+from unstrip.verdict.channel import authenticated, proven
 from unstrip.verdict.values import Code, Finding
+
+
+def shortfall(policy: Policy, decision: Decision, evidence: Evidence) -> str:
+    """Say why a server does not meet one policy, judged by itself; "" where it does.
+
+    Args: decision: what all policies came to; evidence: of an attempt that came far enough to tell.
+    """
+    if policy.refuses or policy.level <= Level.MAY:
+        return policy.refuses
+    if evidence.handshake is None:
+        return "no TLS"
+    if evidence.upgrade is not None and evidence.upgrade.exposed:
+        return "not everything passes through TLS"
+    if policy.level is Level.AUTHENTICATED and not _takes(policy, decision, evidence.handshake):
+        return "the certificate does not prove the name"
+    return ""
+
+
+def _takes(policy: Policy, decision: Decision, handshake: Handshake) -> bool:
+    """Tell whether a certificate is proof enough for one policy.
+
+    One that has proofs of its own takes no other: RFC 8461, 4.2 asks for the WebPKI's names,
+    whatever else authenticates this host. One that has none takes what the decision takes.
+    """
+    own = bool(policy.pins or policy.webpki or policy.tlsa)
+    tried = replace(decision, pins=policy.pins, tlsa=policy.tlsa) if own else decision
+    of_this_host = own or policy.attests  # who wants whoever is meant asks who named this one
+    return (proven if of_this_host else authenticated)(tried, handshake)
 
 
 def refused(case: Case) -> Iterator[Finding]:
@@ -33,21 +63,10 @@ def unproven_route(case: Case) -> Iterator[Finding]:
 def failing_test(case: Case) -> Iterator[Finding]:
     """A policy that is only tested would have kept this host from being used (P-05)."""
     for policy in case.decision.tested if _reached(case) else ():
-        if fault := _fault(case, policy):
+        if fault := shortfall(policy, case.decision, case.evidence):
             words = f"enforced, {policy.source} would not let this pass: {printable(fault)}"
             yield Finding(Code.TESTING_WOULD_FAIL, 0.99, words, source=policy.rule)
             return
-
-
-def _fault(case: Case, policy: Policy) -> str:
-    if policy.refuses:
-        return policy.refuses
-    if case.evidence.handshake is None:
-        return "no TLS"
-    # RFC 8461, 4.2: the WebPKI's names, whatever else authenticates this host
-    tried = replace(case.decision, pins=policy.pins, tlsa=policy.tlsa)
-    good = proven(tried, case.evidence.handshake)
-    return "" if good else "the certificate does not prove the name"
 
 
 def _reached(case: Case) -> bool:

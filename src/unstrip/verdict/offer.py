@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from unstrip.escaping import brief
 from unstrip.evidence import Evidence
-from unstrip.policy import irc_sts
+from unstrip.policy import history, irc_sts
 from unstrip.policy.history import STEADY_TIME, STEADY_VISITS, proved
 from unstrip.protocols import irc
 from unstrip.upgrade import Listing, Outcome, Upgrade, lists
@@ -24,6 +24,7 @@ _MASKED = re.compile(r"[X*]{2,}[A-Z]?")  # the last letter may stand (Cisco's XX
 _MASKED_BANNER = re.compile(r"[*20 ]{8,}")
 _HALF_LIFE = timedelta(days=180)  # of what a sighting is worth
 _MOMENT = timedelta(days=7)  # for as long another vantage is of today
+_OWN_WORD = 0.7  # of who says that there is TLS, and refuses it: the one or the other is wrong
 _FORGOTTEN = 2 * _HALF_LIFE  # an older one says nothing of today
 
 
@@ -89,6 +90,7 @@ def missing(case: Case) -> Iterator[Finding]:
     grounds = [*_outside(case), *_comparisons(case)]
     if grounds:
         grounds += _doors(case)
+        unkept = _unkept(case, grounds)
         confidence = combined([*grounds, *_granted(case)])
         words = _words(
             case,
@@ -96,6 +98,8 @@ def missing(case: Case) -> Iterator[Finding]:
             "the server's yes was turned into a no in the path",
         )
         because = (*dict.fromkeys(ground.words for ground in grounds), *_asked_anyway(case))
+        if unkept:
+            confidence, because = min(confidence, _OWN_WORD), (*because, unkept)
         yield Finding(Code.OFFER_REMOVED, confidence, words, because, _gap(case))
     elif case.evidence.secured or any(probe.secured for probe in case.probes):
         yield _hidden(case)
@@ -152,7 +156,7 @@ def _capabilities_heard(case: Case) -> bool:
 def _outside(case: Case) -> Iterator[Ground]:
     """What is known of the offer from outside the transcript."""
     for policy in case.decision.attested:
-        if policy.source != "history":  # whose visits speak for themselves, below
+        if policy.source != history.SOURCE:  # whose visits speak for themselves, below
             words = f"{policy.source} says that TLS is offered: {policy.text}"
             yield Ground(policy.source, 0.95, words)
     if vantages := _vantages(case):
@@ -164,6 +168,15 @@ def _outside(case: Case) -> Iterator[Ground]:
             weight = 0.9 if _same_machine(probe, case.evidence) else 0.5
             yield Ground("probe", weight, "on another connection, moments apart, it was offered")
             return
+
+
+def _unkept(case: Case, grounds: Iterable[Ground]) -> str:
+    """Say that the server may break its own promise: nobody but its policies knows of TLS."""
+    policies = {policy.source for policy in case.decision.attested} - {history.SOURCE}
+    alone = all(ground.source in policies for ground in grounds)
+    if not alone or case.upgrade.outcome is not Outcome.REFUSED:
+        return ""
+    return "its operator may have taken TLS away, against his own policy: nobody else knows of any"
 
 
 def _doors(case: Case) -> list[Ground]:
@@ -267,7 +280,8 @@ def _told_where(case: Case) -> Iterator[str]:
 def _gap(case: Case) -> tuple[Proof, ...]:
     """Where the offer should have stood: the list as it was heard."""
     last = case.upgrade.offered[-1] if case.upgrade.offered else ""
-    return proofs(case.evidence, last.encode())
+    words = "the offer belongs behind this"
+    return tuple(replace(proof, words=words) for proof in proofs(case.evidence, last.encode()))
 
 
 def _vantage_worth(seen: Evidence, mine: Evidence) -> float:

@@ -93,12 +93,14 @@ _ORDER = {code: place for place, code in enumerate(Code)}
 class Proof:
     """The bytes that show it.
 
-    Attributes: utterance: index in the transcript; offset: in its data; data: the bytes.
+    Attributes: utterance: index in the transcript; offset: in its data; data: the bytes; words:
+        what they are, where they do not speak for themselves.
     """
 
     utterance: int
     offset: int
     data: bytes
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)

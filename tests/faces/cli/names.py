@@ -15,6 +15,7 @@ from unstrip.policy.mta_sts import Known, parse
 
 GOOD, BAD = "good.example", "bad.example"
 DOMAIN = "example.org"
+NOWHERE = "nowhere.example"  # of which there is nothing
 DIGEST = "ab" * 32
 MX = f"{DOMAIN} MX 10 mx1.{DOMAIN}."
 SECOND = f"{DOMAIN} MX 20 mx2.{DOMAIN}."
@@ -50,6 +51,8 @@ def served(records: tuple[str, ...], *, failing: str, secure: bool) -> Iterator[
         there = [f"{n}. 60 IN {k} {d}" for n, k, d in split if (n, k) == (name, kind)]
         if name == failing:
             call.say(call.reply(rcode="SERVFAIL"))
+        elif name.endswith(NOWHERE):
+            call.say(call.reply(rcode="NXDOMAIN", authority=(SOA,), authentic=secure))
         else:
             call.say(call.reply(*there, authority=() if there else (SOA,), authentic=secure))
 

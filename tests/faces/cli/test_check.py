@@ -24,6 +24,7 @@ from tests.faces.cli.command import (
     run_on_terminal,
     started,
 )
+from tests.faces.cli.names import DOMAIN, resolving
 from tests.faces.servers import NO_OFFER, refuses, smtp
 from tests.interop.servers import can_listen
 from tests.io.hostile import Peer, honest, serving
@@ -279,6 +280,58 @@ def test_an_ipv6_target_is_written_in_brackets(pki):
 def test_a_name_is_looked_up(good, pki):
     ran = run("check", target(good, host="localhost"), "--json", "--ca-file", pki.ca_file)
     assert ran.record.evidence.address in ("127.0.0.1", "::1")
+
+
+# -- domains, and what a resolver says of servers --------------------------------------
+
+
+@pytest.fixture
+def nulls(home):
+    """The configuration that names a resolver, where example.org takes no mail."""
+    with resolving(home, f"{DOMAIN} MX 0 .", "mx.example.org A 127.0.0.1") as config:
+        yield config
+
+
+def test_a_domain_that_takes_no_mail_is_in_order(nulls):
+    ran = run("check", DOMAIN, "--config", nulls)
+    assert ran.code == 0
+    assert "it takes no mail (null MX, RFC 7505; secure)" in ran.out
+    assert re.search(r"^  none +example\.org +smtp", ran.out, re.MULTILINE)
+    assert "1 takes no mail" in ran.out
+
+
+def test_a_domain_that_is_not_there_has_perhaps_another_spelling(nulls):
+    ran = run("check", "exmaple.org", "--config", nulls)
+    assert ran.code == 4
+    assert "to do: check the spelling" in ran.out
+
+
+def test_where_a_resolver_is_configured_a_named_host_has_its_address_from_there_too(
+    good, pki, nulls
+):
+    """One source for policies and addresses; the system knows no such name."""
+    words = ("--config", nulls, "--ca-file", pki.ca_file, "--json")
+    ran = run("check", target(good, host="mx.example.org"), *words)
+    assert ran.record.evidence.address == "127.0.0.1"
+    assert ran.record.evidence.secured
+
+
+def test_a_host_that_the_resolver_does_not_know_is_not_looked_for_elsewhere(good, pki, nulls):
+    words = ("--config", nulls, "--ca-file", pki.ca_file)
+    ran = run("check", target(good, host="mx2.example.org"), *words)
+    assert ran.code == 4
+    assert "mx2.example.org has no address: no data (secure)" in " ".join(ran.out.split())
+
+
+def test_where_dns_does_not_answer_that_is_told_once(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text('[resolver]\nservers = ["127.0.0.1@1"]\ntimeout = 1\n')
+    ran = run("check", DOMAIN, "--config", config)
+    assert ran.code == 4
+    assert ran.out.count("connection refused") == 1
+    assert "timeout" not in ran.out
+    assert "whether the resolver answers" in ran.out
+    assert "0 of 1 in order" in ran.out
 
 
 # -- files of targets ------------------------------------------------------------------
@@ -674,7 +727,7 @@ def test_nor_the_json_in_their_eight_bit_form(place, pki, options):
 def test_nor_a_terminal(pki, options):
     with serving(partial(smtp, pki=pki, grant=nasty_answer)) as server:
         ran = run_on_terminal("check", target(server), "--transcript", *options)
-    assert not UNSEEN.search(re.sub(r"\x1b\[(\d+;?)*[mKJ]|\x1b\[\?25[lh]|\r", "", ran.out))
+    assert not UNSEEN.search(re.sub(r"\x1b\[(\d+;?)*[mKJA]|\x1b\[\?25[lh]|\r", "", ran.out))
 
 
 def test_many_servers_are_checked_at_the_same_time(options):

@@ -9,11 +9,23 @@ from datetime import timedelta
 import pytest
 
 from tests.policy.answering import N, S, U, addresses, bogus, found, nothing
-from tests.verdict.scenes import MAY, NOW, VERIFY, judged, refused, upgraded, visited
+from tests.verdict.scenes import (
+    MAY,
+    NOW,
+    VERIFY,
+    heard,
+    judged,
+    refused,
+    unheard,
+    untrusted,
+    upgraded,
+    visited,
+)
 from unstrip.derivation import Beliefs, Derivation, Sought, derive
-from unstrip.faces.cli.domains import column, dane_words, route_words, sts_words, summary
+from unstrip.evidence import from_json, to_json
+from unstrip.faces.cli.domains import about, column, dane_words, route_words, sts_words, summary
 from unstrip.faces.cli.record import DomainRecord, domain_record
-from unstrip.faces.cli.report import lines, rows_of
+from unstrip.faces.cli.report import Told, lines, rows_of
 from unstrip.faces.cli.speech import Exit
 from unstrip.io.check import Checked
 from unstrip.io.domain import DomainChecked, ServiceChecked
@@ -22,6 +34,7 @@ from unstrip.policy import Decision, Level, Policy, decide
 from unstrip.policy.dane import Domain, Host, Route, Standing
 from unstrip.policy.mta_sts import Known, Mode, StsPolicy, Trouble
 from unstrip.policy.questions import Dns, Kind, Mx, Security, Status
+from unstrip.tlsa import Match, Tlsa, TlsaSet
 
 DANE = Policy("dane", Level.AUTHENTICATED, attests=True)
 STS = Policy("mta-sts", Level.AUTHENTICATED, webpki=True)
@@ -63,8 +76,45 @@ def test_what_the_command_line_asked_for_is_no_policy():
 
 
 def test_a_policy_that_is_only_tested_is_told_as_such():
-    assert column(of(decide([TESTED], NOW))) == "mta-sts testing"
+    assert column(of(decide([TESTED], NOW))) == "mta-sts testing met"
     assert column(of(decide([STS], NOW))) == "mta-sts enforce met"
+
+
+HISTORY = Policy("history", Level.ENCRYPT, attests=True)
+LOCAL = Policy("local", Level.AUTHENTICATED)
+LOOKED_UP_IN_VAIN = Policy("dane", Level.MAY, refuses="no answer", rule="RFC 7672, 2.1.2")
+UNLISTED = replace(STS, refuses="it is not listed")
+DEFAULT = Policy("default", Level.AUTHENTICATED)
+GONE = unheard(ConnectionRefusedError())
+
+
+@pytest.mark.parametrize(
+    ("policies", "evidence", "words"),
+    [
+        ([DEFAULT, HISTORY], upgraded(untrusted()), "history met"),
+        ([DEFAULT, HISTORY], refused(), "history not met"),
+        ([HISTORY, TESTED], upgraded(untrusted()), "history met, mta-sts testing not met"),
+        ([LOOKED_UP_IN_VAIN, STS], upgraded(), "dane failed, mta-sts enforce met"),
+        ([UNLISTED], upgraded(), "mta-sts enforce not met"),
+        ([DANE, TESTED], GONE, "dane not seen, mta-sts testing not seen"),
+        ([DANE], heard("S: 421 later"), "dane not seen"),
+        ([LOOKED_UP_IN_VAIN], GONE, "dane failed"),
+        ([LOCAL, replace(LOCAL, pins=("ab" * 32,))], upgraded(), "local not met"),
+    ],
+)
+def test_each_policy_is_judged_by_itself(policies, evidence, words):
+    assert column(of(decide(policies, NOW), evidence)) == words
+
+
+def test_records_and_an_unsigned_name_are_judged_apart_from_what_the_operator_wants():
+    tlsa = TlsaSet((Tlsa(3, 1, 1, bytes(32)),), ("mx.example.org",))
+    records = replace(DANE, tlsa=tlsa)
+    held = upgraded(replace(untrusted(), dane=Match(tlsa.records[0])))
+    assert column(of(decide([LOCAL, records], NOW, named=False), held)) == (
+        "local not met, dane met"
+    )
+    unheld = of(decide([records, STS], NOW, named=False))  # the WebPKI goes before them
+    assert column(unheld) == "dane not seen, mta-sts enforce met"
 
 
 # The sentences
@@ -76,10 +126,14 @@ def test_a_policy_that_is_only_tested_is_told_as_such():
         (named(HOST), "1 server, named by MX (secure)"),
         (named(HOST, HOST, security=N), "2 servers, named by MX (insecure)"),
         (
+            replace(named(HOST, HOST), left_out=10),
+            "the first 2 servers of 12, named by MX (secure)",
+        ),
+        (
             replace(named(), route=Route.ITSELF),
             "no MX: the domain is its own server (RFC 5321, 5.1)",
         ),
-        (NO_MAIL, "MX: it takes none"),
+        (NO_MAIL, "it takes no mail (null MX, RFC 7505; secure)"),
         (
             replace(named(), route=Route.MISSING, words="no MX, and no address (RFC 5321, 5.1)"),
             "MX: there is no such domain: no MX, and no address (RFC 5321, 5.1)",
@@ -155,11 +209,61 @@ def test_each_server_has_its_row():
     assert [row.exit for row in rows] == [Exit.MEETS, Exit.MEETS]
 
 
-@pytest.mark.parametrize("route", [FAILED, NO_MAIL])
-def test_a_domain_without_any_server_has_a_row_that_says_why_and_could_not_tell(route):
+@pytest.mark.parametrize(
+    ("route", "advice"),
+    [
+        (FAILED, "send nothing there"),
+        (replace(FAILED, security=Security.UNCHECKED), "whether the resolver answers"),
+        (replace(FAILED, route=Route.MISSING), "check the spelling"),
+    ],
+    ids=["forged", "no answer", "missing"],
+)
+def test_a_domain_without_any_server_could_not_be_told_and_has_a_row_with_what_to_do(route, advice):
     (row,) = rows_of(domain(service(route)))
     assert row.exit is Exit.UNKNOWN
-    assert row.details[0].startswith("  example.org, mail: MX: ")
+    assert row.cells[0] == "unknown"
+    assert row.details[0] == f"  example.org, mail: {route.route.value}"
+    assert advice in " ".join(row.details)
+
+
+def test_servers_that_nobody_looked_at_have_a_row_together():
+    many = replace(named(HOST), left_out=10, words="only the first 50 are used")
+    seen, others = rows_of(domain(service(many, of(VERIFY))))
+    assert (seen.exit, others.exit) == (Exit.MEETS, Exit.UNKNOWN)
+    assert others.cells[:3] == ("unknown", "example.org", "smtp")
+    assert others.details[0] == "  example.org, mail: only the first 50 are used"
+    assert domain_record(domain(service(many, of(VERIFY)))).exit == Exit.UNKNOWN.value
+
+
+def test_a_domain_that_takes_no_mail_is_in_order():
+    (row,) = rows_of(domain(service(NO_MAIL)))
+    assert (row.cells[0], row.exit, row.details) == ("none", Exit.MEETS, ())
+
+
+def test_that_it_takes_none_is_not_believed_beside_a_policy_that_names_servers():
+    (row,) = rows_of(domain(service(NO_MAIL, sts=KNOWN)))
+    assert (row.cells[0], row.exit) == ("unknown", Exit.UNKNOWN)
+    assert "its MTA-STS policy names servers" in " ".join(row.details)
+
+
+def srv(route: Domain, name: str = "_imap._tcp") -> ServiceChecked:
+    return ServiceChecked(Inquired(derivation(route, Sought(name, "imap"))), ())
+
+
+def test_what_could_not_be_found_out_for_one_reason_is_told_once():
+    silent = replace(FAILED, security=Security.UNCHECKED, words="no answer: \x1b")
+    whole = domain(service(silent), srv(silent), srv(silent, "_imaps._tcp"))
+    (row,) = rows_of(whole)
+    assert row.cells[:3] == ("unknown", "example.org", "-")
+    assert list(about(whole)) == [
+        "example.org, mail and 2 other services: it could not be found out: no answer: \\x1b"
+    ]
+
+
+def test_what_failed_for_two_reasons_is_told_twice():
+    whole = domain(service(FAILED), srv(replace(FAILED, words="no answer")))
+    assert len(rows_of(whole)) == 2
+    assert sum("could not be found out" in line for line in about(whole)) == 2
 
 
 def test_a_service_that_could_not_be_found_out_is_not_passed_over_for_the_others():
@@ -169,7 +273,7 @@ def test_a_service_that_could_not_be_found_out_is_not_passed_over_for_the_others
 
 def test_what_is_known_stands_above_the_table():
     rows = rows_of(domain(service(named(HOST), of(VERIFY))))
-    said = list(lines(rows, "required: verify", ["dane: none"]))
+    said = list(lines([Told(rows, ("dane: none",))], "required: verify"))
     assert said[:3] == ["required: verify", "  dane: none", ""]
 
 
@@ -179,7 +283,7 @@ def test_what_is_known_stands_above_the_table():
         ([service(named(HOST), of(VERIFY))], 0),
         ([service(named(HOST), of(VERIFY, refused()))], 1),
         ([service(named(HOST), of(VERIFY)), service(FAILED)], 4),
-        ([service(NO_MAIL)], 4),
+        ([service(NO_MAIL)], 0),
     ],
 )
 def test_the_record_has_the_exit_code_of_the_report(services, code):
@@ -213,5 +317,33 @@ def test_a_forged_answer_is_no_missing_domain():
 def test_where_the_route_is_unproven_another_certificate_is_not_the_advice():
     decision = decide([Policy("default", Level.AUTHENTICATED)], NOW, named=False)
     (row,) = rows_of(domain(service(named(HOST), of(decision))))
+    said = " ".join(" ".join(row.details).split())
+    assert "unstrip publish" in said
+    assert "--server-name" not in said
+    assert "`--require encrypt` asks for less" in said
+
+
+@pytest.mark.parametrize(("policy", "helps"), [(LOCAL, False), (HISTORY, True)])
+def test_that_one_could_ask_for_less_is_said_only_where_it_helps(policy, helps):
+    decision = decide([DEFAULT, policy], NOW, named=False)
+    (row,) = rows_of(domain(service(named(HOST), of(decision))))
     assert "unstrip publish" in " ".join(row.details)
-    assert "--server-name" not in " ".join(row.details)
+    assert ("--require encrypt" in " ".join(row.details)) is helps
+
+
+def test_the_record_has_what_is_known_of_the_policies():
+    made = domain_record(domain(service(named(HOST), of(VERIFY), sts=KNOWN)))
+    (mail,) = made.services
+    assert (mail.security, mail.dane, mail.mode) == (Security.SECURE, (HOST,), Mode.ENFORCE)
+    assert mail.sts == KNOWN
+    assert from_json(DomainRecord, to_json(made)) == made
+
+
+def test_the_record_has_the_trouble_and_whose_fault_it_is():
+    trouble = Trouble(NOW, "HTTP status 404", certain=True)
+    made = domain_record(
+        domain(service(named(HOST), of(VERIFY), sts=Known("example.org", fetch=trouble)))
+    )
+    (mail,) = made.services
+    assert (mail.mode, mail.sts.fetch) == (None, trouble)
+    assert "the domain's own fault" in mail.notes[0]

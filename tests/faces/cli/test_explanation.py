@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from tests.mta.domains import (
     FORGED,
     GONE,
     NONE,
+    PIN,
     UNUSABLE,
     USABLE,
     A,
@@ -19,7 +23,7 @@ from tests.mta.domains import (
 )
 from tests.policy.answering import N, U, bogus, failure, found
 from unstrip.derivation import Derivation
-from unstrip.faces.cli.explanation import exit_of, explanation, lines
+from unstrip.faces.cli.explanation import exit_of, explanation, lines, outcome, summary
 from unstrip.faces.cli.report import WIDTH
 from unstrip.faces.cli.speech import Exit
 from unstrip.io.inquiry import Asked, Inquired
@@ -76,13 +80,21 @@ def answered(answer: Answer, question: Question | None = None) -> str:
         (derived({A: FORGED}), Exit.UNKNOWN),
         (derived({A: GONE}), Exit.UNKNOWN),
         (derived({A: NONE}, mode="enforce", mx=[B]), Exit.UNKNOWN),
-        (derived({}), Exit.UNKNOWN),
+        (derived({}), Exit.MEETS),
         (lost(), Exit.UNKNOWN),
     ],
 )
 def test_the_exit_code_says_whether_every_server_is_protected(derivation, expected):
     assert exit_of(derivation) is expected
     assert shown(derivation).endswith(f"exit {expected.value}")
+
+
+@pytest.mark.parametrize(("host", "expected"), [(USABLE, Exit.UNKNOWN), (NONE, Exit.FALLS_SHORT)])
+def test_servers_that_nobody_looked_at_may_be_without_protection(host, expected):
+    whole = derived({A: host})
+    whole = replace(whole, route=replace(whole.route, left_out=10))
+    assert exit_of(whole) is expected
+    assert "servers: the first 1 server of 11, named by MX (secure)" in shown(whole)
 
 
 @pytest.mark.parametrize(
@@ -148,10 +160,52 @@ def test_an_unsigned_route_is_said_to_prove_nothing():
 def test_each_opinion_is_there_with_its_rule_and_its_end():
     text = shown(derived({A: USABLE, B: NONE}, mode="enforce", mx=[A]))
     assert f"dane: verify: 1 TLSA record at _25._tcp.{A} (RFC 7672, 2.2)" in text
-    assert "until 2026-11-28 12:00 (RFC 8461, 4.2)" in text
-    assert f"refused: {B} is none of the policy's hosts: {A}" in text
+    assert "until 2026-11-28 12:00 UTC (RFC 8461, 4.2)" in text
+    assert f"so: not to be used: {B} is none of the policy's hosts: {A} (RFC 8461, 4.1)" in text
 
 
-def test_no_line_is_longer_than_a_terminal():
+@pytest.mark.parametrize(
+    ("derivation", "words"),
+    [
+        (derived({A: NONE}), "not every server is protected by a policy"),
+        (
+            derived({A: NONE, B: NONE}, mode="enforce", mx=[A]),
+            "every server that may be used is protected by a policy; 1 of 2 servers is not to be",
+        ),
+        (derived({A: USABLE, B: USABLE}), "every server is protected by a policy"),
+        (derived({}), "it takes no mail: there is nothing to protect"),
+        (derived({A: FORGED}), "nothing can be sent now: DANE could not be looked up"),
+    ],
+)
+def test_the_last_line_says_what_it_comes_to(derivation, words):
+    assert outcome(explanation(Inquired(derivation))).startswith(words)
+
+
+def test_a_server_that_dane_keeps_from_being_used_is_said_to_be_so_once():
+    text = shown(derived({A: FORGED, B: USABLE}))
+    assert "dane: not to be used: DANE could not be looked up" in text
+    assert "so: not to be used: DANE could not be looked up" in text
+    assert "dane: may" not in text
+
+
+def test_a_pin_is_said_to_be_one_that_has_to_be_met():
+    text = shown(derived({A: NONE}, beliefs=rules(f"{A} verify {PIN}")))
+    assert "so: its key has to be one that you have pinned; verify, by local" in text
+
+
+def test_what_the_table_says_of_host_and_domain_is_told_apart():
+    text = shown(derived({A: NONE}, beliefs=rules(f"{A} encrypt", "* verify")))
+    assert f"local: encrypt: rule 1: {A} require encrypt, for {A}" in text
+    assert "local: verify: rule 2: * require verify, for example.org" in text
+
+
+def test_several_domains_are_counted():
+    blank, line = summary([Exit.MEETS, Exit.UNKNOWN, Exit.FALLS_SHORT, Exit.MEETS])
+    assert not blank
+    assert re.fullmatch("2 of 4 domains protected, 1 not, 1 not found out +exit 1", line)
+
+
+def test_only_what_is_to_be_pasted_is_longer_than_a_terminal():
     text = "\n".join(lines(explanation(Inquired(derived({A: USABLE, B: NONE}, mode="enforce")))))
-    assert max(map(len, text.splitlines())) <= WIDTH
+    long = [line for line in text.splitlines() if len(line) > WIDTH]
+    assert all(line.startswith(("  found: ", "  hosts_", "  tls_")) for line in long)

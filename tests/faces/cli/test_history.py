@@ -140,11 +140,31 @@ def test_what_is_no_host_or_port_is_a_mistake(words):
 @pytest.mark.parametrize("words", [("list",), ("show", HOST), ("forget", HOST)])
 def test_another_file_may_be_named(words, remembered, tmp_path):
     file = tmp_path / "visits.sqlite3"
+    open_store(file).close()
     ran = run("history", *words, "--store", file)
     assert "nothing is remembered" in ran.out + ran.err
-    assert file.exists()
     with closing(open_store(default_path())) as store:
         assert len(store.remembered()) == 3
+
+
+@pytest.mark.parametrize("words", [("list",), ("show", HOST), ("forget", HOST)])
+def test_a_file_that_is_named_and_not_there_is_an_error_and_not_made(words, remembered, tmp_path):
+    file = tmp_path / "visits.sqlite3"
+    ran = run("history", *words, "--store", file)
+    assert ran.code == 4
+    assert f"there is no store {file}" in ran.err
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("words", [("list",), ("show", HOST), ("forget", HOST)])
+def test_the_store_of_the_configuration_is_the_one_that_is_looked_into(words, remembered, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text('store = "configured.sqlite3"\n')
+    ran = run("history", *words, "--config", config)
+    assert "nothing is remembered" in ran.out + ran.err
+    assert (tmp_path / "configured.sqlite3").exists()
+    config.write_text(f'store = "{default_path()}"\n')
+    assert run("history", *words, "--config", config).code == 0
 
 
 @pytest.mark.parametrize("words", [("list",), ("show", HOST), ("forget", HOST)])

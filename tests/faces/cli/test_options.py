@@ -7,7 +7,7 @@ import pytest
 
 from tests.faces.cli.command import run
 from unstrip.faces.cli import cli
-from unstrip.faces.cli.options import VisitOptions, endpoints, terms
+from unstrip.faces.cli.options import VisitOptions, endpoints, places, terms
 from unstrip.faces.cli.speech import Complaint
 
 COMMANDS = ("check", "compare")
@@ -66,6 +66,35 @@ def test_a_file_without_targets_is_a_mistake(command, tmp_path):
     ran = run(command, f"@{tmp_path / 'empty'}")
     assert ran.code == 2
     assert "there is no target" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("user@x", "it is a mailbox"),
+        ("no_policy..example", "two dots follow each other"),
+        ("", "it is empty"),
+        ("localhost", "there is no dot in it"),
+        ("192.0.2.1", "it is an address"),
+        ("2001:db8::1", "it is an address"),
+        ("mx example.org", "it is no host name"),
+    ],
+)
+def test_what_is_no_domain_is_told_why(text, fault):
+    with pytest.raises(Complaint, match=fault) as caught:
+        places((text,), PLAIN)
+    assert caught.value.hint == "write example.org or smtp://host"
+
+
+@pytest.mark.parametrize("text", ["mx.example.org:25", "[::1]", "mx.example.org:smtp"])
+def test_what_is_meant_for_a_server_has_to_say_which_protocol(text):
+    with pytest.raises(Complaint, match="which protocol"):
+        places((text,), PLAIN)
+
+
+def test_a_domain_and_a_server_stand_side_by_side():
+    domain, server = places(("BÜCHER.example.", "imap://mail.example.org"), PLAIN)
+    assert (domain, server.protocol) == ("xn--bcher-kva.example", "imap")
 
 
 def test_the_options_say_how_a_session_is_held(pki):

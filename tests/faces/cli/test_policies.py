@@ -11,6 +11,7 @@ from unstrip.evidence import from_json, to_json
 from unstrip.faces.cli.policies import (
     PolicyRecord,
     Refreshed,
+    forgotten,
     lines,
     news,
     policy_words,
@@ -25,6 +26,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 POLICY = parse(b"version: STSv1\nmode: enforce\nmx: *.example.org\nmax_age: 86400\n")
 KNOWN = Known("example.org", POLICY, "7", NOW - timedelta(hours=1), NOW, NOW)
 SILENT = Trouble(NOW, "no answer\x1b", certain=False)
+BAD = Trouble(NOW, "no id", certain=True)
 UNFETCHED = Trouble(NOW, "status 404", True, ResultType.STS_POLICY_FETCH_ERROR, "8", 3)
 
 
@@ -45,10 +47,16 @@ def test_a_domain_is_shown_with_all_that_went_wrong_and_escaped():
     assert list(lines(replace(KNOWN, record=SILENT, fetch=UNFETCHED), NOW)) == [
         "example.org: mode enforce",
         "  mx *.example.org",
-        "  id 7, fetched 2026-11-21 11:00, expires 2026-11-22 11:00",
-        "  no answer\\x1b (2026-11-21 12:00)",
-        "  sts-policy-fetch-error: status 404 (2026-11-21 12:00, 3 times)",
+        "  id 7, fetched 2026-11-21 11:00 UTC, expires 2026-11-22 11:00 UTC",
+        "  no answer\\x1b (2026-11-21 12:00 UTC)",
+        "  sts-policy-fetch-error: status 404 (2026-11-21 12:00 UTC, 3 times)",
     ]
+
+
+def test_the_hosts_of_a_policy_are_escaped():
+    """The parser lets none pass; the store may be another's."""
+    known = replace(KNOWN, policy=replace(POLICY, mx=("\x1b[31m",)))
+    assert r"  mx \x1b[31m" in list(lines(known, NOW))
 
 
 def test_a_domain_without_a_policy_is_one_line():
@@ -65,11 +73,14 @@ NONE = parse(b"version: STSv1\nmode: none\nmax_age: 60\n")
         (None, KNOWN, "new: mode enforce, max_age 86400, mx *.example.org"),
         (KNOWN, replace(KNOWN, policy=NONE), "new: mode none, max_age 60"),
         (None, Known("example.org"), "nothing is published"),
+        (None, Known("example.org", fetch=UNFETCHED), "one is announced, and could not be had"),
+        (None, Known("example.org", record=SILENT), "it could not be found out"),
+        (None, Known("example.org", record=BAD), "its record is wrong"),
         (KNOWN, Known("example.org"), "gone"),
     ],
 )
 def test_a_refresh_says_what_has_changed(before, after, expected):
-    (line,) = news(Refreshed(before, Looked(after, (), ())), NOW)
+    line, *_ = news(Refreshed(before, Looked(after, (), ())), NOW)
     assert line.endswith(f"; {expected}")
 
 
@@ -83,6 +94,44 @@ def test_a_refresh_says_what_went_wrong_and_what_is_alarming():
 
 def test_a_refresh_without_trouble_has_not_failed():
     assert not Refreshed(None, Looked(KNOWN, (), ())).failed
+
+
+@pytest.mark.parametrize(
+    ("known", "visits", "hosts", "expected"),
+    [
+        (KNOWN, 0, [], ["forgotten: its policy"]),
+        (
+            KNOWN,
+            2,
+            ["mx.example.org", "example.org", "mx.example.org", "mx.example.net"],
+            [
+                "forgotten: its policy, 2 visits to a host of that name",
+                "visits to mx.example.org are not: unstrip history forget mx.example.org",
+            ],
+        ),
+        (
+            None,
+            1,
+            ["example.org"],
+            [
+                "forgotten: 1 visit to a host of that name",
+                "visits to its MX hosts are not: unstrip history forget HOST",
+            ],
+        ),
+        (
+            Known("example.org"),
+            0,
+            [],
+            [
+                "forgotten: that one was looked for",
+                "visits to its MX hosts are not: unstrip history forget HOST",
+            ],
+        ),
+    ],
+)
+def test_a_release_says_what_is_forgotten_and_what_is_not(known, visits, hosts, expected):
+    first, *others = forgotten("example.org", known, visits, hosts)
+    assert [first.removeprefix("example.org: "), *map(str.strip, others)] == expected
 
 
 def test_a_policy_without_hosts_is_said_in_a_line():

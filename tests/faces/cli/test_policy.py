@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.faces.cli.command import Ran, run
-from tests.faces.cli.names import DOMAIN, POLICY, POLICY_HOST, RECORD, known, remember, resolving
+from tests.faces.cli.names import (
+    DOMAIN,
+    NOWHERE,
+    POLICY,
+    POLICY_HOST,
+    RECORD,
+    known,
+    remember,
+    resolving,
+)
 from tests.io.policy_host import PolicyHost, ok, policy_host, says
 from unstrip.io.https import Fetcher
 
@@ -80,13 +89,23 @@ def test_a_store_that_cannot_be_used_is_no_empty_one(words):
     assert "/dev/null" in ran.err
 
 
+@pytest.mark.parametrize("words", [("show",), ("show", DOMAIN), ("forget", DOMAIN)])
+def test_a_store_that_is_named_and_not_there_is_an_error_and_not_made(words, home):
+    remember(known())
+    path = home / "elsewhere.sqlite3"
+    ran = run("policy", *words, "--store", path)
+    assert ran.code == 4
+    assert f"there is no store {path}" in ran.err
+    assert not path.exists()
+
+
 # forget
 
 
 def test_a_domain_is_released():
     remember(known())
     ran = run("policy", "forget", f"{DOMAIN.upper()}.")
-    assert (ran.code, ran.out) == (0, f"{DOMAIN} released: 1 thing forgotten\n")
+    assert (ran.code, ran.out) == (0, f"{DOMAIN}: forgotten: its policy\n")
     assert run("policy", "show", DOMAIN).code == 1
 
 
@@ -202,6 +221,33 @@ def test_hosts_are_tried_against_the_policy(written):
     assert written(POLICY, "--mx", f"mx1.{DOMAIN}").code == 0
 
 
+def test_a_policy_that_is_soon_forgotten_is_said_to_be_so(written):
+    ran = written(POLICY.replace("604800", "3600"))
+    assert ran.code == 0
+    assert "max_age 3600 is less than a day" in ran.err
+    assert written(POLICY.replace("604800", "86400")).err == ""
+    assert written("version: STSv1\nmode: none\nmax_age: 60\n").err == ""
+
+
+def test_a_file_that_is_not_there_is_told_from_a_domain_without_a_policy(home):
+    with resolving(home) as config:
+        there = run("policy", "test", DOMAIN, "--config", config)
+        none = run("policy", "test", f"policy.txt.{NOWHERE}", "--config", config)
+    assert (there.code, none.code) == (1, 1)
+    assert "it publishes no policy" in there.err
+    assert "there is no such file, and no such domain" in none.err
+    neither = run("policy", "test", "no/file.txt")
+    assert neither.code == 2
+    assert "there is no file 'no/file.txt', and it is no domain" in neither.err
+
+
+@pytest.mark.parametrize("group", [("policy",), ("policy", "list"), ("history",)])
+def test_no_summary_of_a_command_is_cut_on_a_terminal(group, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, commands = run(*group, "--help").out.split("Commands:")
+    assert "..." not in commands
+
+
 def test_a_record_has_no_hosts_to_try(written):
     assert written("v=STSv1; id=1;", "--mx", f"mx1.{DOMAIN}").code == 2
 
@@ -218,7 +264,7 @@ def test_what_a_domain_publishes_is_tried_and_not_kept(home, pki, monkeypatch):
     ("records", "failing", "code", "words"),
     [
         ((), "", 1, "publishes no policy"),
-        ((RECORD.replace("id=1", "id=-"),), "", 1, "id '-' is none"),
+        ((RECORD.replace("id=1", "id=-"),), "", 1, "id '-' is not 1 to 32 letters and digits"),
         ((RECORD,), "", 4, "sts-policy-fetch-error"),
         ((), f"_mta-sts.{DOMAIN}", 4, "server failure"),
     ],

@@ -15,8 +15,9 @@ from pysequoia import Tsk
 
 from unstrip.faces.cli.policy_list import list_
 from unstrip.faces.cli.speech import Complaint, Exit
+from unstrip.io.configuration import parse
 from unstrip.io.openpgp import sign, verify
-from unstrip.io.store import open_store
+from unstrip.io.store import KeptList, open_store
 
 PAGE = Path(__file__).parents[3] / "docs/howto/policy-list.md"
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -142,14 +143,17 @@ def settings(folder) -> Path:
 def keep(folder: Path, **changes: object) -> None:
     with closing(open_store(folder / "store.sqlite3")) as store:
         body = written(**changes).encode()
-        assert store.keep_list(str(folder / "list.json"), NOW, body)
+        new = KeptList(FINGERPRINT, NOW, body)
+        assert store.keep_list(str(folder / "list.json"), (FINGERPRINT,), new)
 
 
 def test_show_without_a_file_shows_what_is_kept_of_the_list_that_is_configured(settings):
     keep(settings.parent, author="Kept")
     ran = run("show", "--config", settings)
     assert (ran.code, ran.out.splitlines()[0]) == (Exit.MEETS, "2 domains by Kept")
-    elsewhere = run("show", "--config", settings, "--store", settings.parent / "other.sqlite3")
+    other = settings.parent / "other.sqlite3"
+    open_store(other).close()
+    elsewhere = run("show", "--config", settings, "--store", other)
     assert elsewhere.words == "nothing is kept of the list that is configured"
     assert elsewhere.code == Exit.FALLS_SHORT
 
@@ -179,6 +183,21 @@ def test_the_example_of_the_page_is_shown_as_the_page_says(tmp_path):
     (shown,) = re.findall(r"```text\nsigned by [0-9A-F]{40}\n(.*?)```", page, re.DOTALL)
     (tmp_path / "policy.json").write_text(example)
     assert run("show", tmp_path / "policy.json").out == shown
+
+
+def test_the_configuration_of_the_page_is_one_that_has_a_list():
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    found = parse(example, Path("/etc/unstrip")).list
+    assert found is not None
+    assert found.key == Path("/etc/unstrip/lists.asc")
+
+
+def test_show_without_a_file_wants_the_store_that_is_named(folder):
+    config = folder / "config.toml"
+    config.write_text('[list]\nfile = "list.json"\nkey = "public.asc"\n')
+    ran = run("show", "--config", config, "--store", folder / "nowhere.sqlite3")
+    assert ran.code == Exit.UNKNOWN
+    assert not (folder / "nowhere.sqlite3").exists()
 
 
 # verify

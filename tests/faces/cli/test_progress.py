@@ -26,6 +26,12 @@ def test_on_a_terminal_it_is_seen_to_grow(monkeypatch):
     assert "100%" in text
 
 
+def test_nothing_of_it_stays_above_the_report(monkeypatch):
+    text = shown(monkeypatch, terminal=True)
+    assert text.endswith("\n\x1b[A\r\x1b[K")
+    assert text.count("\n") == 1
+
+
 def test_in_a_file_there_is_none(monkeypatch):
     assert shown(monkeypatch, terminal=False) == ""
 

@@ -140,6 +140,10 @@ def test_a_host_without_starttls_gets_no_tlsa_record(pki, tmp_path):
         (DOMAIN, "--next-key", __file__),
         (DOMAIN, "--next-cert", __file__),
         (DOMAIN, "--next-cert", __file__, "--next-key", __file__),
+        (DOMAIN, "--next-key", "nowhere.pem"),
+        (DOMAIN, "--next-key", f"not a host={__file__}"),
+        (DOMAIN, "--mx", "192.0.2.1"),
+        (DOMAIN, "--mx", "not a host"),
         (DOMAIN, "--connect-to", "127.0.0.1:25"),
         (DOMAIN, "--port", "0"),
         (),
@@ -180,18 +184,79 @@ def test_another_address_stands_for_that_of_the_hosts(pki, tmp_path):
     assert b"EHLO us.example" in mx.heard[0]
 
 
-def test_the_next_key_is_read_from_what_openssl_wrote(publish, tmp_path):
+@pytest.fixture
+def made(tmp_path):
+    """A key, and a certificate that nobody trusts, as OpenSSL writes them."""
     key, certificate = tmp_path / "next.key", tmp_path / "next.crt"
     make = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=x"]
     made = [*make, "-keyout", key, "-out", certificate]
     subprocess.run(made, check=True, capture_output=True, timeout=30)
+    return key, certificate
+
+
+def test_the_next_key_is_read_from_what_openssl_wrote(publish, made):
+    key, certificate = made
     pipe = f"openssl pkey -in {key} -pubout -outform DER | openssl dgst -sha256 -r"
     hashed = subprocess.run(["bash", "-c", pipe], check=True, capture_output=True, timeout=30)
     digest = hashed.stdout.split()[0].decode()
     assert f"IN TLSA 3 1 1 {digest}" in publish(DOMAIN, "--next-key", key).out
+    assert f"IN TLSA 3 1 1 {digest}" in publish(DOMAIN, "--next-key", f"{SERVER}={key}").out
     ran = publish(DOMAIN, "--next-cert", certificate)
     assert f"IN TLSA 3 1 1 {digest}" in ran.out
     assert "the next certificate would not count" in ran.out
+
+
+def test_1_a_next_key_of_a_host_that_is_none(publish, made):
+    ran = publish(DOMAIN, "--next-key", f"mx9.example.org={made[0]}")
+    assert ran.code == 1
+    assert "mx9.example.org is to have another key, and is no MX host" in ran.out
+
+
+def test_2_a_key_in_the_place_of_a_certificate_or_the_reverse(made):
+    key, certificate = made
+    for words, hint in [
+        (("--next-key", certificate), "give it by --next-cert"),
+        (("--next-cert", key), "give it by --next-key"),
+    ]:
+        ran = run("publish", DOMAIN, *words)
+        assert ran.code == 2
+        assert f"hint: {hint}" in ran.err
+
+
+@pytest.mark.parametrize("host", ["", f"{SERVER}="])
+def test_2_two_next_keys_for_one_host(made, host):
+    key, certificate = made
+    words = ("--next-key", f"{host}{key}", "--next-cert", f"{host}{certificate}")
+    ran = run("publish", DOMAIN, *words)
+    assert ran.code == 2
+    assert "hint: for several: HOST=PEM, each host once" in ran.err
+
+
+def test_a_file_whose_name_has_an_equals_sign_is_meant_itself(publish, tmp_path):
+    key = tmp_path / "next=1.pem"
+    make = ["openssl", "genpkey", "-algorithm", "ed25519", "-out", key]
+    subprocess.run(make, check=True, capture_output=True, timeout=30)
+    assert "beside the old one" in publish(DOMAIN, "--next-key", key).out
+
+
+def test_a_host_that_is_to_come_is_in_the_policy(publish):
+    ran = publish(DOMAIN, "--mx", "MX9.example.org")
+    assert ran.code == 0
+    assert "mx: mx9.example.org" in ran.out
+    assert "noted: mx9.example.org has no address" in ran.out
+    assert "add mx9.example.org to the MX" in ran.out
+
+
+def test_what_was_given_is_repeated_where_a_command_is_to_be_given(publish, pki):
+    ran = publish(DOMAIN, "--mode", "enforce", "--rua", "mailto:a@b.c")
+    (again, lower) = (line for line in ran.out.splitlines() if "unstrip publish" in line)
+    for line in (again, lower):
+        assert f"--ca-file {pki.ca_file}" in line
+        assert "--rua mailto:a@b.c" in line
+        assert "--no-store" in line
+    assert "--mode enforce" in again
+    assert "--mode enforce" not in lower
+    assert "--mode testing" in lower
 
 
 def test_json_is_one_object_with_all_of_it(publish):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from itertools import permutations
@@ -11,6 +12,7 @@ import pytest
 from tests.verdict.scenes import (
     ASKED,
     EHLO,
+    ENCRYPT,
     IMAP,
     MAY,
     NOW,
@@ -33,7 +35,8 @@ from tests.verdict.scenes import (
 )
 from unstrip.evidence import Evidence
 from unstrip.faces.cli.report import (
-    _HEADINGS,
+    Row,
+    Told,
     certificate_words,
     exit_of,
     lines,
@@ -42,6 +45,7 @@ from unstrip.faces.cli.report import (
     worst,
 )
 from unstrip.faces.cli.speech import Exit
+from unstrip.faces.cli.table import HEADINGS
 from unstrip.io.check import Checked
 from unstrip.policy import Decision
 
@@ -67,7 +71,7 @@ def checked(evidence: Evidence, decision: Decision = VERIFY) -> Checked:
 
 
 def cells(evidence: Evidence) -> dict[str, str]:
-    return dict(zip(_HEADINGS, row(checked(evidence)).cells, strict=True))
+    return dict(zip(HEADINGS, row(checked(evidence)).cells, strict=True))
 
 
 def details(evidence: Evidence, decision: Decision = VERIFY, **others: bool) -> str:
@@ -147,8 +151,8 @@ def test_the_certificate_is_ok_for_so_many_days_or_has_faults():
 
 def test_columns_stand_below_their_headings():
     rows = [row(checked(evidence)) for evidence in EVIDENCE.values()]
-    table = list(lines(rows, "heading"))[2 : 3 + len(rows)]
-    for place, heading in enumerate(_HEADINGS):
+    table = list(lines([Told(rows)], "heading"))[2 : 3 + len(rows)]
+    for place, heading in enumerate(HEADINGS):
         column = table[0].index(heading)
         for text, one in zip(table[1:], rows, strict=True):
             assert text[column:].startswith(one.cells[place])
@@ -165,9 +169,70 @@ def test_columns_stand_below_their_headings():
     ],
 )
 def test_the_last_line_sums_up(names, summary, code):
-    *_, last = lines([row(checked(EVIDENCE[name])) for name in names], "heading")
+    *_, last = lines([Told([row(checked(EVIDENCE[name])) for name in names])], "heading")
     assert last.startswith(summary)
     assert last.endswith(f"exit {code}")
+
+
+def test_several_domains_are_told_one_after_the_other_each_with_its_servers():
+    first, second, third = (row(checked(upgraded())) for _ in range(3))
+    told = [Told([first], ("a: 1 server",)), Told([second], ("b: 1 server",)), Told([third])]
+    text = list(lines(told, "heading"))
+    starts = [place for place, line in enumerate(text) if line.startswith("  verdict")]
+    assert [text.index("  a: 1 server"), text.index("  b: 1 server")] < starts[:2]
+    assert starts[0] < text.index("  b: 1 server") < starts[1] < starts[2]
+    assert text[-1].startswith("3 of 3 in order")
+
+
+def test_servers_that_were_named_one_by_one_have_one_table():
+    told = [Told([row(checked(EVIDENCE[name]))]) for name in ("upgraded", "implicit")]
+    assert sum(line.startswith("  verdict") for line in lines(told, "heading")) == 1
+
+
+NO_MAIL = Row(("none", "null.example", "smtp", *["-"] * 7), (), Exit.MEETS)
+
+
+@pytest.mark.parametrize(
+    ("rows", "summary"),
+    [
+        ([NO_MAIL], "1 takes no mail"),
+        ([NO_MAIL, NO_MAIL], "2 take no mail"),
+        ([NO_MAIL, row(checked(stripped()))], "0 of 1 in order, 1 short, 1 takes no mail"),
+    ],
+)
+def test_who_takes_no_mail_is_neither_in_order_nor_out_of_it(rows, summary):
+    *_, last = lines([Told(rows)], "heading")
+    assert last.partition("   ")[0] == summary
+
+
+class Screen(io.StringIO):
+    """A standard output that is a terminal, or is not."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+@pytest.mark.parametrize(("columns", "length"), [("80", 80), ("200", 100), ("60", 60)])
+def test_the_exit_code_stands_where_the_lines_end(columns, length, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout", Screen(terminal=True))
+    *_, last = lines([Told([row(checked(upgraded()))])], "heading")
+    assert len(last) == length - 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_narrow_terminal_gets_two_lines_a_server_and_a_file_one(terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdout", Screen(terminal=terminal))
+    rows = [row(checked(evidence)) for evidence in EVIDENCE.values()]
+    text = list(lines([Told(rows)], "heading"))
+    assert (max(map(len, text)) <= 80) is terminal
+    assert ("    smtp; STARTTLS; TLS 1.3" in "\n".join(text)) is terminal
 
 
 def test_the_worst_is_tampering_then_falling_short_then_not_knowing():
@@ -231,6 +296,21 @@ def test_a_note_is_told_though_the_requirement_is_met():
 
 def test_what_is_allowed_is_told_all_the_same():
     assert "OFFER_ABSENT_UNEXPLAINED" in details(stripped(), MAY)
+
+
+def test_where_no_more_was_asked_for_there_is_nothing_to_do():
+    assert "to do" not in details(stripped(), MAY)
+    assert "to do" not in details(upgraded(untrusted()), ENCRYPT)
+    assert "to do" in details(upgraded(untrusted()))
+
+
+def test_bytes_that_do_not_speak_for_themselves_are_told_what_they_are():
+    evidence = stripped()
+    removed = Checked(
+        visited(evidence), evidence, (), judged(evidence, VERIFY, elsewhere=[upgraded()])
+    )
+    text = "\n".join(row(removed).details)
+    assert re.search(r"- the offer belongs behind this: server at 0\.\d+ s, byte \d+: '", text)
 
 
 # -- the transcript --------------------------------------------------------------------

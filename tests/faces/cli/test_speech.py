@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
+from tests.faces.cli.command import SCRIPT
 from unstrip.faces.cli.speech import Complaint, Exit, colourful, complain, paint, say, warn
 
 
@@ -89,3 +92,42 @@ def test_a_complaint_is_a_mistake_of_the_users_unless_told_otherwise():
     assert Complaint("words").code is Exit.USAGE
     assert Complaint("words", "hint", Exit.UNKNOWN).code is Exit.UNKNOWN
     assert Complaint("words", "hint").hint == "hint"
+
+
+def ended(words: str, streams: str) -> subprocess.CompletedProcess[str]:
+    """Run the command by a shell, which closes standard streams or leads them elsewhere."""
+    command = f"{SCRIPT} {words} {streams}"
+    return subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+needs_full = pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="this machine has no full device"
+)
+
+
+@pytest.mark.parametrize("streams", ["2>&-", pytest.param("2>/dev/full", marks=needs_full)])
+def test_where_errors_cannot_be_told_the_exit_code_stays_what_it_is(streams):
+    done = ended("explain a..b", streams)
+    assert (done.returncode, done.stdout, done.stderr) == (Exit.USAGE, "", "")
+
+
+@pytest.mark.parametrize("streams", ["2>&-", pytest.param("2>/dev/full", marks=needs_full)])
+def test_where_errors_cannot_be_told_the_rest_is_printed(streams):
+    done = ended("history list", streams)
+    assert (done.returncode, done.stdout) == (Exit.MEETS, "nothing is remembered\n")
+
+
+@pytest.mark.parametrize("streams", [">&-", pytest.param(">/dev/full", marks=needs_full)])
+@pytest.mark.parametrize("words", ["history list", "policy show", "--help"])
+def test_what_cannot_be_printed_is_one_error_and_no_success(words, streams):
+    done = ended(words, streams)
+    assert done.returncode == Exit.UNKNOWN
+    assert done.stderr.startswith("unstrip: error: ")
+    assert "Exception ignored" not in done.stderr
+    assert "isatty" not in done.stderr
+
+
+def test_where_nothing_at_all_can_be_told_it_is_no_success():
+    assert ended("policy show", "<&- >&- 2>&-").returncode == Exit.UNKNOWN

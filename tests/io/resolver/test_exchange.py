@@ -21,7 +21,7 @@ from tests.io.resolver.nameserver import (
     silent,
 )
 from unstrip.io.resolver.exchange import BadName, ask, exchange
-from unstrip.io.resolver.parsing import Garbled
+from unstrip.io.resolver.parsing import MOST, Garbled
 from unstrip.io.resolver.servers import Server
 from unstrip.policy.questions import Dns, Kind
 
@@ -31,7 +31,7 @@ def run(server, question=QUESTION, **how):
 
 
 def has_address(answer):
-    return [str(rrset[0]) for rrset in answer.answer] == ["192.0.2.1"]
+    return [str(entry.data) for entry in answer.answer] == ["192.0.2.1"]
 
 
 def test_an_honest_answer_comes_by_udp():
@@ -46,14 +46,14 @@ def test_it_works_under_uvloop_too():
     assert there.ways == ["udp", "tcp"]
 
 
-def test_the_question_asks_for_signatures_and_for_the_ad_bit_and_for_no_fragments():
+def test_the_question_asks_for_the_ad_bit_but_for_no_signatures_and_no_fragments():
     with name_server(address) as there:
         run(there.server)
         run(there.server, unchecked=True)
     first, second = (call.query for call in there.calls)
     assert first.edns == 0
     assert first.payload == 1232
-    assert first.ednsflags & dns.flags.DO
+    assert not first.ednsflags & dns.flags.DO
     assert first.flags & dns.flags.RD
     assert first.flags & dns.flags.AD
     assert not first.flags & dns.flags.CD
@@ -194,16 +194,15 @@ def test_a_tcp_connection_that_ends_early_or_says_something_else_is_no_answer(sa
         run(there.server)
 
 
-def test_a_thousand_records_come_by_tcp():
-    records = [f"mx.example.org. 60 IN A 10.0.{n >> 8}.{n & 255}" for n in range(1000)]
+def test_hundreds_of_records_come_by_tcp():
+    records = [f"mx.example.org. 60 IN A 10.0.0.{n}" for n in range(MOST - 1)]  # and the options
 
     def all_of_them(call):
         call.say(call.reply(*records))
 
     with name_server(by_udp(truncated, all_of_them)) as there:
         answer = run(there.server)
-    (rrset,) = {rrset.name: rrset for rrset in answer.answer}.values()
-    assert len(rrset) == 1000
+    assert len({str(entry.data) for entry in answer.answer}) == MOST - 1
 
 
 def test_nobody_there_is_an_error_at_once():
@@ -248,7 +247,7 @@ def test_random_capitals_must_come_back_as_they_were_sent():
         call.say(answer)
 
     with name_server(by_udp(lower, lambda call: call.say(call.reply()))) as there:
-        assert run(there.server, long, mix_case=True).rcode() == dns.rcode.NOERROR
+        assert run(there.server, long, mix_case=True).head.rcode() == dns.rcode.NOERROR
         assert there.ways == ["udp", "tcp"]
         name = there.calls[0].query.question[0].name.to_text()
         assert name.lower() == f"{long.name}."

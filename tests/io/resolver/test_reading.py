@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dns.edns
-import dns.message
 import dns.rdatatype
 import pytest
 from hypothesis import given
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from tests.io.resolver.nameserver import SOA, reply
 from unstrip.io.resolver import reading
 from unstrip.io.resolver.exchange import ask, read
-from unstrip.io.resolver.parsing import Garbled
+from unstrip.io.resolver.parsing import Garbled, parsed
 from unstrip.policy.questions import (
     Address,
     Alias,
@@ -33,7 +32,7 @@ def answered(kind, *records, **other):
     question = Dns(NAME, kind)
     message = reply(ask(question), *records, **other)
     wire = message.to_wire(max_size=65535)
-    return reading.answer(dns.message.from_wire(wire), question)
+    return reading.answer(parsed(wire), question)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ def test_records_of_other_names_are_passed_over():
 def test_a_ttl_is_capped_and_a_negative_one_is_none(ttl, expected):
     wire = reply(ask(Dns(NAME, Kind.A)), f"{NAME}. 305419896 IN A 192.0.2.1").to_wire()
     wire = wire.replace(bytes.fromhex("12345678"), ttl.to_bytes(4, "big"))
-    found = reading.answer(dns.message.from_wire(wire), Dns(NAME, Kind.A))
+    found = reading.answer(parsed(wire), Dns(NAME, Kind.A))
     assert found.ttl == expected
 
 
@@ -158,7 +157,7 @@ def test_any_other_code_is_a_failure_and_named(rcode):
 @pytest.mark.parametrize("code", range(30))
 def test_the_extended_errors_of_dnssec_are_known(code):
     message = reply(ask(Dns(NAME, Kind.A)), rcode="SERVFAIL", ede=code)
-    assert reading.says_bogus(message) is (6 <= code <= 12)
+    assert reading.says_bogus(parsed(message.to_wire())) is (6 <= code <= 12)
 
 
 def test_what_the_server_says_beside_its_code_is_shown_escaped():

@@ -60,6 +60,9 @@ def test_that_a_signed_name_is_not_there_is_as_good_as_that_it_is():
         (SECURE, INSECURE, "bad.example has wrong signatures"),
         (SECURE, SECURE, "bad.example has wrong signatures"),  # says AD to everything
         (SECURE, DnsAnswer(Status.NXDOMAIN), "bad.example has wrong signatures"),
+        (DOWN, INSECURE, "bad.example has wrong signatures"),  # whoever keeps the other silent
+        (INSECURE, DOWN, "good.example is signed"),
+        (SERVFAIL, SECURE, "bad.example has wrong signatures"),
     ],
 )
 def test_one_that_does_not_is_disproved_and_why_is_said(good, bad, words):
@@ -154,7 +157,7 @@ def test_silencing_the_names_does_not_take_back_what_is_proved():
     for _ in range(3):
         clock.now += AGAIN
         assert finding(trust) is Standing.PROVED
-    servant.answers = {GOOD: INSECURE, BAD: DOWN}
+    servant.answers = {GOOD: DOWN, BAD: INSECURE}
     clock.now += RETRY
     assert finding(trust) is Standing.DISPROVED
     servant.answers = {GOOD: DOWN, BAD: DOWN}

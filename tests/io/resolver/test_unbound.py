@@ -6,8 +6,10 @@ import ctypes
 
 import pytest
 
-from tests.io.resolver.test_parsing import GOOD, QUESTION, SHORT, SPOILT, response
+from tests.io.resolver.test_parsing import GOOD, QUESTION, SHORT, SPOILT, head, response
 from unstrip.io.resolver import unbound
+from unstrip.io.resolver.exchange import ask
+from unstrip.io.resolver.parsing import MOST
 from unstrip.io.resolver.unbound import Unavailable, Validator, anchor
 from unstrip.policy.questions import Security, Status
 
@@ -66,6 +68,12 @@ def test_a_tlsa_record_that_makes_no_sense_does_not_spoil_the_others():
     found = heard(response(SHORT, GOOD))
     assert (found.status, found.security) == (Status.FOUND, Security.SECURE)
     assert {record.data for record in found.records} == {SHORT[3:], GOOD[3:]}
+
+
+def test_a_packet_with_more_than_anybody_needs_is_a_failure():
+    found = heard(head(ask(QUESTION), answer=MOST + 1))
+    assert (found.status, found.security) == (Status.MALFORMED, Security.UNCHECKED)
+    assert found.words == f"libunbound: a message of {MOST + 1} records, more than {MOST}"
 
 
 @pytest.mark.parametrize("packet", [b"", *SPOILT.values()], ids=["nothing", *SPOILT])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstrip.io.store import StoreError, open_store
+from unstrip.io.store import KeptList, StoreError, open_store
 from unstrip.io.store.database import microseconds, moment
 
 
@@ -105,10 +105,10 @@ def test_who_waits_too_long_for_another_is_told(place, base, monkeypatch):
 
 
 def test_what_was_closed_is_an_error_or_opened_anew(place, store):
-    store.keep_list("list", datetime.now(UTC), b"body")
+    store.keep_list("list", ("A",), KeptList("A", datetime.now(UTC), b"body"))
     store.close()
     try:
-        assert store.kept_list("list").body == b"body"  # a server is connected to again
+        assert store.kept_list("list", ("A",)).body == b"body"  # a server is connected to again
     except StoreError:
         assert "://" not in place
 

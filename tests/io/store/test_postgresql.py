@@ -217,6 +217,40 @@ def test_no_password_is_told(url):
     assert "secret" not in str(caught.value.__cause__)
 
 
+PASSWORD = "s3cret"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "s3cret@x@db.example/x",  # all after the first @ is a host
+        "s3cret@/x@127.0.0.1/x",
+        "x/s3cret@127.0.0.1/x",  # "me" is a host, and the port is no number
+        "1/s3cret@127.0.0.1/x",  # nor is that a database
+        "@s3cret@127.0.0.1/x",
+        "s3cret/x",
+    ],
+)
+def test_a_password_that_is_not_escaped_is_neither_told_nor_looked_up(rest):
+    with pytest.raises(StoreError, match="write @ / # : in a password as %40 %2F %23 %3A") as error:
+        open_store(f"postgresql://me:{rest}")
+    assert PASSWORD not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///x",
+        "postgresql://me:%40%2F%23%3A@%2Frun%2Fpostgresql/x",
+        "postgresql://a.example:1,b.example:2/x",
+        "postgresql://[::1]:5432/x?hostaddr=::1",
+        "postgresql://my_host,/x",
+    ],
+)
+def test_whatever_names_a_server_is_understood(url):
+    module._check(module.conninfo_to_dict(url))
+
+
 @pytest.mark.parametrize(
     ("host", "verified"),
     [

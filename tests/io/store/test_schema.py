@@ -15,6 +15,7 @@ from unstrip.evidence import to_json
 from unstrip.io.store import StoreError, open_store
 from unstrip.io.store.schema import VERSION
 from unstrip.io.store.sqlite import SqliteDatabase
+from unstrip.policy.mta_sts import Known
 
 # as unstrip 0.1.0 made it before there were policies
 VERSION_1 = """
@@ -50,6 +51,18 @@ def test_a_store_of_the_first_version_keeps_its_visits_and_gains_the_rest(old):
         assert store.visits(SMTP) == (upgraded(), upgraded())
         assert store.domains() == ()
         assert store._database.version() == VERSION
+
+
+def test_a_list_that_was_kept_without_its_signer_is_to_come_again(path):
+    with closing(open_store(path)) as store:
+        store.remember(None, Known("example.org"))
+        store._database.run("drop table policy_list")
+        store._database.run("create table policy_list (name text, made bigint, body blob)")
+        store._database.run("insert into policy_list (name, made, body) values ('list', 1, 'x')")
+        store._database.set_version(2)
+    with closing(open_store(path)) as store:
+        assert store.kept_list("list", ("",)) is None
+        assert store.known("example.org") == Known("example.org")
 
 
 def test_a_store_that_cannot_be_brought_up_to_date_stays_what_it_was(old):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.verdict.scenes import SMTP, SMTPS, implicit, upgraded
-from unstrip.io.store import StoreError, default_path, open_store
+from unstrip.io.store import KeptList, StoreError, default_path, open_store
 from unstrip.policy.mta_sts import Known
 
 HOST = SMTP.host
@@ -37,6 +37,32 @@ def test_a_file_by_its_old_name_goes_on_being_used(monkeypatch, tmp_path):
     assert default_path() == old
     (tmp_path / "unstrip" / "store.sqlite3").touch()
     assert default_path() == tmp_path / "unstrip" / "store.sqlite3"
+
+
+WITHOUT_A_HOME = """
+import os, sys
+from unstrip.io.store import StoreError, default_path
+for name in ("HOME", "XDG_STATE_HOME"):
+    os.environ.pop(name, None)
+sys.modules["pwd"] = None  # the system knows no such user
+try:
+    default_path()
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_who_has_no_home_is_told():
+    assert said(WITHOUT_A_HOME) == "there is no home directory to keep the store in\n"
+
+
+@pytest.mark.parametrize("where", ["", ":memory:", "postgresql:me:secret@db/x", "postgres:db"])
+def test_what_would_be_forgotten_or_is_no_file_is_none(where, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError) as refused:
+        open_store(where)
+    assert "secret" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("where", ["mysql://x/y", "http://127.0.0.1", "://", "postgres:///?x=y"])
@@ -87,12 +113,12 @@ def test_release_forgets_policy_visits_and_what_was_derived(store):
 def test_release_leaves_all_others_alone(store):
     store.keep(upgraded())
     store.remember(None, Known(f"x.{HOST}", looked=NOW))
-    store.keep_list("list", NOW, b"body")
+    store.keep_list("list", ("A",), KeptList("A", NOW, b"body"))
     for other in ("example.org", f"y.{HOST}", "%", "", f"{HOST}'--"):
         assert store.release(other) == 0
     assert store.visits(SMTP) == (upgraded(),)
     assert store.known(f"x.{HOST}")
-    assert store.kept_list("list")
+    assert store.kept_list("list", ("A",))
 
 
 def test_half_a_release_is_none(store):

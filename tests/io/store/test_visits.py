@@ -23,10 +23,10 @@ from tests.verdict.scenes import (
     untrusted,
     upgraded,
 )
-from unstrip.evidence import Evidence
+from unstrip.evidence import Endpoint, Evidence
 from unstrip.io.store import Store, StoreError, open_store
 from unstrip.io.store.visits import DAYS, NEWEST
-from unstrip.policy import Decision, Level, decide
+from unstrip.policy import Decision, Level, Policy, decide, irc_sts
 from unstrip.policy.history import opinion
 from unstrip.verdict import Code, judge
 
@@ -159,6 +159,135 @@ def test_visits_to_one_endpoint_push_none_of_another_out(store):
     store.keep(replace(stripped(), endpoint=IMAP))
     keep_all(store, *[ago(stripped())] * 100)
     assert len(store.visits(IMAP)) == 1
+
+
+# -- what a host asked of all who come back ----------------------------------------------
+
+IRC = Endpoint(SMTP.host, 6697, "irc", implicit=True)
+YEAR, RELEASED = "sts=duration=31536000", "sts=duration=0"
+
+
+def irc(listed: str, endpoint: Endpoint = IRC, **fields: object) -> Evidence:
+    """A visit inside TLS that was told this."""
+    lines = ("C: CAP LS 302", f"S: :irc CAP * LS :{listed}")
+    return heard(*lines, endpoint=endpoint, **fields)
+
+
+def asked(store: Store) -> Policy | None:
+    return irc_sts.opinion(store.visits_of(IRC.host, "irc"), datetime.now(UTC))
+
+
+OTHERS = [
+    irc("sasl"),
+    irc("sts=port=6697"),
+    irc(RELEASED, handshake=untrusted()),
+    irc(RELEASED, endpoint=replace(IRC, port=6667, implicit=False)),  # in clear
+    heard("<EOF>", endpoint=IRC),
+]
+
+
+@pytest.mark.parametrize("later", OTHERS, ids=["sasl", "port", "impostor", "in clear", "nothing"])
+@pytest.mark.parametrize("days", [0, DAYS + 5])
+def test_what_a_host_asked_outlives_all_that_does_not_end_it(store, days, later):
+    wish = ago(irc(YEAR), days=days, minutes=600)
+    keep_all(store, wish, *(ago(later, minutes=100 - n) for n in range(100)))
+    found = asked(store)
+    assert found is not None
+    assert found.expires == wish.began + timedelta(days=365)
+
+
+def test_what_a_host_released_does_not_come_back(store):
+    keep_all(store, ago(irc(YEAR), days=2), ago(irc(RELEASED), days=1))
+    keep_all(store, *(ago(irc("sasl"), minutes=100 - n) for n in range(100)))
+    assert asked(store) is None
+
+
+def test_what_a_host_released_at_one_port_does_not_come_back_by_another(store):
+    clear = replace(IRC, port=6667)
+    keep_all(store, ago(irc(YEAR, clear), days=DAYS + 9), ago(irc(RELEASED), days=DAYS + 5))
+    for endpoint in (IRC, clear):
+        keep_all(store, *(ago(irc("sasl", endpoint), minutes=100 - n) for n in range(50)))
+    assert asked(store) is None
+
+
+def test_a_release_by_a_clock_that_ran_ahead_pushes_no_wish_out(store):
+    keep_all(store, ago(irc(YEAR), days=DAYS + 5), ago(irc(RELEASED), days=-400))
+    keep_all(store, *(ago(irc("sasl"), minutes=100 - n) for n in range(100)))
+    assert asked(store) is not None
+
+
+def test_of_all_that_a_host_asked_the_last_is_kept(store):
+    keep_all(store, *(ago(irc(YEAR), days=DAYS + 100 - n) for n in range(50)))
+    keep_all(store, *(ago(irc("sasl"), minutes=100 - n) for n in range(NEWEST)))
+    kept = store.visits(IRC)
+    assert len(kept) == NEWEST + 1
+    assert kept[0] == ago(irc(YEAR), days=DAYS + 51)
+
+
+def test_what_was_asked_is_forgotten_with_the_host(store):
+    store.keep(ago(irc(YEAR)))
+    assert store.forget(IRC.host) == 1
+    assert asked(store) is None
+
+
+# -- what was derived from them ----------------------------------------------------------
+
+
+def derived(store: Store, *visits: Evidence) -> list[bool]:
+    """Whether what was derived still holds after each visit, being derived anew if not."""
+    now, holds = datetime.now(UTC), []
+    for visit in visits:
+        store.keep_derived("example.org", now, now + timedelta(hours=1), b"derived")
+        store.keep(visit)
+        holds.append(store.derived("example.org", now) is not None)
+    return holds
+
+
+def test_what_was_derived_is_gone_with_the_first_visit_inside_tls_and_not_with_the_next(store):
+    visits = [stripped(), untrusted_visit(), untrusted_visit(), stripped()]
+    said = derived(store, *(ago(visit, minutes=9 - n) for n, visit in enumerate(visits)))
+    assert said == [True, False, True, True]
+
+
+def untrusted_visit() -> Evidence:
+    return upgraded(untrusted())
+
+
+def test_what_was_derived_is_gone_when_a_name_begins_to_be_expected(store):
+    days = (8, 7, 4, 0.5, 0.4)
+    proofs = [ago(upgraded(), days=day) for day in days]
+    assert derived(store, *proofs) == [False, True, True, False, True]
+    assert opinion(store.visits(SMTP)).level is Level.AUTHENTICATED
+
+
+def test_what_was_derived_is_gone_when_what_was_expected_was_over(store):
+    assert derived(store, ago(upgraded(), days=DAYS + 5), ago(upgraded())) == [False, False]
+
+
+def test_an_endpoint_raises_what_is_expected_of_it_alone(store):
+    assert derived(store, upgraded(), implicit(), upgraded()) == [False, False, True]
+
+
+def test_what_rests_on_fewer_visits_is_gone_whenever_more_is_expected(store):
+    """Whatever the order of the visits, and of their times."""
+    random, kinds = Random(11), [upgraded(), untrusted_visit(), stripped(), refused()]
+    for number in range(20):
+        endpoint = replace(SMTP, port=1000 + number)
+        for _ in range(12):
+            visit = ago(random.choice(kinds), days=random.randrange(12))
+            before = opinion(store.visits(endpoint))
+            (holds,) = derived(store, replace(visit, endpoint=endpoint))
+            after = opinion(store.visits(endpoint))
+            raised = after is not None and (before is None or after.level > before.level)
+            assert holds is not raised
+
+
+def test_a_time_that_cannot_be_read_is_an_error_and_not_passed_over(path):
+    with closing(open_store(path)) as store:
+        keep_all(store, upgraded())
+        store._database.run("update visit set began = ?", b"\xff")
+        with pytest.raises(StoreError):
+            store.keep(upgraded())
 
 
 # -- remembered, forgotten -------------------------------------------------------------

@@ -30,12 +30,12 @@ def fetches(known: Known | None, at: datetime, id_: str = "1") -> Known:
     return answered(discover(DOMAIN, at, known, again=True), announced(id_) | served).result
 
 
+BROKEN = {WEB: HttpsFailure(ResultType.STS_POLICY_FETCH_ERROR, "refused")}
 FAULTS = {
-    "no answer from DNS": {TXT: failure()},
-    "the record is gone": {TXT: nothing()},
-    "the record is broken": text(TXT.name, b"v=STSv1; id"),
-    "the policy host is not there": announced("9")
-    | {WEB: HttpsFailure(ResultType.STS_POLICY_FETCH_ERROR, "refused")},
+    "no answer from DNS": {TXT: failure()} | BROKEN,
+    "the record is gone": {TXT: nothing()} | BROKEN,
+    "the record is broken": text(TXT.name, b"v=STSv1; id") | BROKEN,
+    "the policy host is not there": announced("9") | BROKEN,
 }
 
 

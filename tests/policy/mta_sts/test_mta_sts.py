@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.policy.answering import answered, bogus, failure, nothing, page, text
+from tests.policy.answering import N, S, U, answered, bogus, failure, nothing, page, text
 from unstrip.policy import Level
 from unstrip.policy.mta_sts import (
     LONGEST,
@@ -180,8 +180,67 @@ def test_after_a_fault_the_policy_is_found_again(fault):
     assert (later.id, later.record, later.fetch) == ("3", None, None)
 
 
+# Nor does it take the place of the policy host, while a policy is in force (RFC 8461, 10.2)
+
+AT_THE_RECORD = [fault for fault in FAULTS if not fault.startswith("web")]
+
+
+@pytest.mark.parametrize("fault", AT_THE_RECORD)
+def test_a_policy_is_fetched_anew_each_day_whatever_becomes_of_its_record(fault):
+    known = first()
+    assert len(look(FAULTS[fault], known, NOW + DAY - MINUTE).asked) == 1
+    later = look(FAULTS[fault] | served(), known, NOW + DAY).result
+    assert (later.policy, later.id, later.expires) == (known.policy, "1", NOW + 8 * DAY)
+    assert later.record
+    assert later.fetch is None
+
+
+@pytest.mark.parametrize("fault", AT_THE_RECORD)
+def test_a_policy_outlives_its_record_for_as_long_as_it_is_served(fault):
+    known, at = first(), NOW
+    for _ in range(24 * 15):
+        at += HOUR
+        known = look(FAULTS[fault] | served(), known, at, again=True).result
+    assert known.in_force(at)
+    assert known.fetched == at
+
+
+@pytest.mark.parametrize("fault", AT_THE_RECORD)
+def test_a_policy_without_a_record_is_ended_by_the_policy_host(fault):
+    none = b"version: STSv1\nmode: none\nmax_age: 86400\n"
+    known = look(FAULTS[fault] | served(none), first(), NOW + DAY).result
+    assert known.policy.mode is Mode.NONE
+
+
+@pytest.mark.parametrize("fault", AT_THE_RECORD)
+def test_what_is_over_is_not_fetched_without_a_record(fault):
+    known = first()
+    assert len(look(FAULTS[fault], known, NOW + 8 * DAY).asked) == 1
+    assert len(look(FAULTS[fault]).asked) == 1
+
+
+@pytest.mark.parametrize("fault", AT_THE_RECORD)
+def test_a_policy_host_that_fails_is_left_in_peace_whatever_becomes_of_the_record(fault):
+    known = look(FAULTS[fault] | FAULT, first(), NOW + DAY).result
+    assert (known.fetch.id, known.fetch.over) == ("1", NOW + DAY + 5 * MINUTE)
+    soon = look(FAULTS[fault], known, NOW + DAY + MINUTE, again=True)
+    assert soon.result.fetch == known.fetch
+    twice = look(FAULTS[fault] | FAULT, known, NOW + DAY + 5 * MINUTE, again=True).result
+    assert twice.fetch.times == 2
+    assert len(look(announced(), twice, NOW + DAY + 6 * MINUTE, again=True).asked) == 1
+
+
+def test_a_new_policy_behind_a_lost_record_is_fetched_again_by_its_id():
+    other = PLAIN.replace(b"mx.", b"mx2.")
+    known = look({TXT: failure()} | served(other), first(), NOW + DAY).result
+    assert (known.policy, known.id) == (parse(other), "1")
+    later = look(announced("2") | served(other), known, NOW + DAY + HOUR).result
+    assert (later.id, later.record) == ("2", None)
+
+
 UNCERTAIN = {
     *("server failure", "time-out", "malformed answer", "bogus"),
+    *("two records", "a record without id"),  # which nobody signed
     *("web: certificate", "web: unreachable"),
 }
 
@@ -192,6 +251,20 @@ def test_on_first_contact_it_is_said_whether_somebody_may_have_been_in_the_way(f
     assert known.in_force(NOW) is None
     assert known.uncertain(NOW) is (fault in UNCERTAIN)
     assert opinion(known, "mx.example.com", NOW) is None
+
+
+@pytest.mark.parametrize(("security", "certain"), [(S, True), (N, False), (U, False)])
+@pytest.mark.parametrize("records", [(b"v=STSv1; id=1", b"v=STSv1; id=2"), (b"v=STSv1;",)])
+def test_a_broken_record_is_the_domains_own_fault_where_dnssec_says_so(records, security, certain):
+    known = look(text(TXT.name, *records, security=security)).result
+    assert known.record.certain is certain
+    assert known.uncertain(NOW) is not certain
+
+
+@pytest.mark.parametrize(("security", "certain"), [(S, True), (N, False), (U, False)])
+def test_a_record_is_gone_for_certain_where_dnssec_says_so(security, certain):
+    known = look({TXT: nothing(security)}, first(), NOW + HOUR).result
+    assert known.record.certain is certain
 
 
 @pytest.mark.parametrize("fault", ["no such name", "no record", "another record"])
@@ -325,7 +398,7 @@ def test_no_sequence_of_faults_takes_a_policy_away(faults, hours):
     known, at = first(), NOW
     for fault in faults:
         at += timedelta(hours=hours)
-        known = look(FAULTS[fault], known, at).result
+        known = look(FAULT | FAULTS[fault], known, at).result
     held = known.in_force(at)
     assert held == (parse(PLAIN) if at <= NOW + 7 * DAY else None)
 

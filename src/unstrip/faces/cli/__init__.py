@@ -16,7 +16,7 @@ from unstrip.faces.cli.history import history
 from unstrip.faces.cli.lab import lab
 from unstrip.faces.cli.policy import policy
 from unstrip.faces.cli.publish import publish
-from unstrip.faces.cli.speech import Complaint, Exit, ReaderGone, complain
+from unstrip.faces.cli.speech import Complaint, Exit, ReaderGone, complain, give_up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -51,19 +51,27 @@ def main() -> None:
         complain("interrupted")
         sys.exit(Exit.INTERRUPTED)
     except ReaderGone:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.UNKNOWN)
     except Exception as error:  # noqa: BLE001  # no user sees a traceback, but for one who asks
         if os.environ.get("UNSTRIP_TRACEBACK"):
             traceback.print_exc()
         complain(f"a defect in unstrip: {type(error).__name__}: {error}", _REPORT)
+        if isinstance(error, OSError):  # as of the help, which click prints
+            give_up(sys.stdout)
         sys.exit(Exit.UNKNOWN)
 
 
 def _fill_standard_streams() -> None:
-    """Open what was closed, or the first sockets would take the places of standard streams."""
-    for descriptor in range(3):
+    """Open what was closed, or the first sockets would take the places of standard streams.
+
+    Nobody misses errors more than who has closed the stream for them. What cannot be printed is
+    missed: standard output stays one that cannot be written.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free: this one
+            errors = name == "stderr"
+            os.open(os.devnull, os.O_WRONLY if errors else os.O_RDONLY)  # the lowest that is free
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from unstrip.verdict import Code
+from unstrip.faces.cli.domains import OURS
+from unstrip.io.check import Checked
+from unstrip.policy.dane import Domain, Route
+from unstrip.policy.questions import Security
+from unstrip.verdict import Code, Standing, Verdict
+from unstrip.verdict.expectation import shortfall
 
 _NETWORK = "compare from another network (`--vantage`); docs/howto/stripped.md"
 _DEVICE = (
@@ -56,7 +61,44 @@ ADVICE: dict[Code, str] = {
 }
 
 # where a good certificate proves nothing, another one would not help
-UNPROVEN_ROUTE = (
-    "ask the domain's operator to publish MTA-STS or DANE (`unstrip publish` says how);"
-    " `--require encrypt` asks for less"
+_UNPROVEN_ROUTE = (
+    "ask the domain's operator to publish MTA-STS or DANE (`unstrip publish` says how)"
 )
+_ASK_LESS = "`--require encrypt` asks for less"
+
+
+def advised(checked: Checked) -> str:
+    """Say what to do, as far as it is not done already; "" where nothing more is required."""
+    verdict = checked.verdict
+    if verdict.standing is Standing.MEETS:
+        return ""
+    if verdict.code is Code.TLS_OK_UNAUTHENTICATED and _is_unproven(verdict):
+        return _UNPROVEN_ROUTE + (f"; {_ASK_LESS}" if _asks_too_much(checked) else "")
+    advice = ADVICE.get(verdict.code, "")
+    if checked.beside:
+        advice = advice.replace("repeat with `--probe`; ", "").replace("and with `--probe`", "")
+    return advice
+
+
+def _is_unproven(verdict: Verdict) -> bool:
+    return any(finding.code is Code.ROUTE_UNPROVEN for finding in verdict.findings)
+
+
+def _asks_too_much(checked: Checked) -> bool:
+    """Tell whether it is met but for what this command was told to insist on."""
+    decision = checked.verdict.decision
+    others = [policy for policy in decision.because if policy.source not in OURS]
+    return not any(shortfall(policy, decision, checked.evidence) for policy in others)
+
+
+def without_server(route: Domain) -> str:
+    """Say what to do where no server of a domain was found."""
+    if route.route is Route.MISSING:
+        return "check the spelling"
+    if route.route is Route.NOWHERE:
+        return f"somebody may be lying: its MTA-STS policy names servers; {_NETWORK}"
+    if route.security is Security.BOGUS:
+        return "send nothing there; ask its operator whether its zone is signed as it should be"
+    return (
+        "repeat; if it stays so, see whether the resolver answers: docs/reference/configuration.md"
+    )

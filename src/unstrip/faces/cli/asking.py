@@ -8,33 +8,31 @@ might have raised the bar.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from unstrip.faces.cli.options import FILE
+from unstrip.escaping import printable
+from unstrip.faces.cli.options import FILE, spelt_out
 from unstrip.faces.cli.speech import Complaint, Exit, warn
 
 if TYPE_CHECKING:
     from unstrip.certificates import Anchors
-    from unstrip.io.configuration import Configuration, ListSettings
+    from unstrip.io.configuration import Configuration
     from unstrip.io.inquiry import Inquiry
-    from unstrip.io.policy_list import Lists
-    from unstrip.io.resolver import Resolver
     from unstrip.io.store import Store
     from unstrip.policy.local import Table
-    from unstrip.policy.starttls_everywhere import PolicyList
 
 C = TypeVar("C", bound=Callable[..., Any])
 Q = TypeVar("Q")
 A = TypeVar("A")
 Advance = Callable[[], None]
 
+_WITH = "give --store FILE, or set store in the configuration"
 WITHOUT = "give --store FILE, or --no-store to do without"
 CONFIG = click.option("--config", type=FILE, metavar="TOML", help="Resolver, store and list.")
 STORE = click.option(
@@ -77,32 +75,46 @@ def asks(command: C) -> C:
 
 
 @asynccontextmanager
-async def asking(options: AskingOptions, advance: Advance = lambda: None) -> AsyncIterator[Asking]:
+async def asking(
+    options: AskingOptions,
+    advance: Advance = lambda: None,
+    *,
+    believing: bool = True,
+    timeout: float | None = None,
+) -> AsyncIterator[Asking]:
     """Make what a command asks with, within its event loop.
 
-    Args: advance: called whenever somebody has answered.
+    Args: advance: called whenever somebody has answered; believing: what is believed beforehand
+        counts too; else only what domains publish does, and no list is looked for; timeout:
+        seconds for each inquiry, if not the usual ones.
     Raises: Complaint: something cannot be used, here or by the inquiry later.
     """
-    from unstrip.derivation import Beliefs
-    from unstrip.io.https import Fetcher
-    from unstrip.io.inquiry import Inquiry
-    from unstrip.io.resolver.configured import distrust
+    from unstrip.io.assembly import beliefs, inquiry, listed, resolver
+    from unstrip.io.inquiry import TIMEOUT
 
     settings = configured(options.config)
-    trusted, resolver = roots(options.ca_file), _resolver(settings)
-    with opened(options, settings) as store:
-        listed = await _listed(settings.list, store, resolver, trusted)
-        beliefs = Beliefs(table=table(options.policy), listed=listed)
-        if store is not None:
-            beliefs = Beliefs(beliefs.table, listed, store.visits, store.visits_of)
-        inquiry = Inquiry(
-            _counted(resolver.ask, advance),
-            _counted(Fetcher(resolver.ask, trusted).get, advance),
-            beliefs,
+    trusted = roots(options.ca_file)
+    with _usable():
+        asked = resolver(settings)
+    with opened(options, settings) as store, _usable():
+        believed = beliefs(_rules(options, settings, believing=believing), store)
+        alarms: tuple[str, ...] = ()
+        if believing and settings.list:
+            found, alarms = await listed(settings.list, store, asked, trusted)
+            believed = replace(believed, listed=found)
+        for alarm in alarms:
+            warn(alarm)
+        made = inquiry(
+            settings,
+            asked,
+            trusted,
+            believed,
             store,
-            distrust(settings),
+            alarms=alarms,
+            hear=lambda *_: advance(),
+            timeout=timeout or TIMEOUT,
         )
-        yield Asking(inquiry, settings, store)
+        yield Asking(made, settings, store)
 
 
 def configured(path: Path | None) -> Configuration:
@@ -119,17 +131,45 @@ def configured(path: Path | None) -> Configuration:
 
 
 @contextmanager
-def opened(options: AskingOptions, settings: Configuration) -> Iterator[Store | None]:
+def reading(config: Path | None, where: str | None) -> Iterator[Store]:
+    """Open the store of a command that looks into it, and finds nothing out.
+
+    Args: where: as it was named; a file that is named and not there was meant to be another one.
+    Raises: Complaint: it cannot be used.
+    """
+    if where is not None and _missing(where):
+        raise Complaint(f"there is no store {printable(where)}", _WITH, Exit.UNKNOWN)
+    with opened(AskingOptions(config, where), configured(config), _WITH) as store:
+        assert store is not None, "these commands have no --no-store"
+        yield store
+
+
+def _missing(where: str) -> bool:
+    """Tell whether it is a file that is not there; what is no file is told when it is opened."""
+    from unstrip.io.store import StoreError, file_of
+
+    try:
+        path = file_of(where)
+    except StoreError:
+        return False
+    return path is not None and not os.path.lexists(path)
+
+
+@contextmanager
+def opened(
+    options: AskingOptions, settings: Configuration, hint: str = WITHOUT
+) -> Iterator[Store | None]:
     """Open the store; one that cannot be used is an error, since it might have raised the bar."""
     from unstrip.io.store import StoreError, default_path, open_store
 
     store: Store | None = None
     try:
         if not options.no_store:
-            store = open_store(options.store or settings.store or default_path())
+            given = settings.store if options.store is None else options.store
+            store = open_store(default_path() if given is None else given)
         yield store
     except StoreError as error:
-        raise Complaint(str(error), WITHOUT, Exit.UNKNOWN) from error
+        raise Complaint(str(error), hint, Exit.UNKNOWN) from error
     finally:
         if store is not None:
             store.close()
@@ -140,17 +180,10 @@ def table(path: Path | None) -> Table:
 
     Raises: Complaint: it cannot be used.
     """
-    import platformdirs
+    from unstrip.io.assembly import table as read
 
-    from unstrip.policy import local
-
-    chosen = path or platformdirs.user_config_path("unstrip") / "policy.toml"
-    if path is None and not os.path.lexists(chosen):
-        return local.Table()  # anything else that cannot be read is an error, not an empty table
-    try:
-        return local.parse(chosen.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, local.BadTable) as error:
-        raise Complaint(f"{chosen}: {error}", "see docs/reference/policy-file.md") from error
+    with _usable():
+        return read(path)
 
 
 def roots(path: Path | None) -> Anchors:
@@ -166,9 +199,21 @@ def roots(path: Path | None) -> Anchors:
         raise Complaint(str(error), "give --ca-file PEM") from error
 
 
-def named(domain: str) -> str:
+def domains(targets: tuple[str, ...]) -> list[str]:
+    """Return the domains that are given, those in files among them, each once.
+
+    Raises: Complaint: one is none, a file cannot be read, or there is none.
+    """
+    found = list(dict.fromkeys(named(text, place) for text, place in spelt_out(targets)))
+    if not found:
+        raise Complaint("there is no domain to ask about", f"is {targets[0]} empty?")
+    return found
+
+
+def named(domain: str, place: str = "") -> str:
     """Return a domain as A-labels.
 
+    Args: place: where it stands, for what is said of it.
     Raises: Complaint: it is none.
     """
     from unstrip.hostname import BadHostName, host_name, is_address
@@ -176,68 +221,26 @@ def named(domain: str) -> str:
     try:
         name = host_name(domain)
     except BadHostName as error:
-        raise Complaint(str(error), "give a domain, such as example.org") from error
+        raise Complaint(f"{place}{error}", "give a domain, such as example.org") from error
     if is_address(name):
-        raise Complaint(f"{name} is an address, which has no policies", "give a domain")
+        raise Complaint(f"{place}{name} is an address, which has no policies", "give a domain")
     return name
 
 
-def _resolver(settings: Configuration) -> Resolver:
-    from unstrip.io.resolver.configured import resolver
-    from unstrip.io.resolver.unbound import Unavailable
+def _rules(options: AskingOptions, settings: Configuration, *, believing: bool) -> Table:
+    """Return the operator's table; one that is named with an option is read anyhow."""
+    from unstrip.policy.local import Table
+
+    return table(options.policy or settings.policy) if believing or options.policy else Table()
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """Tell the user of what is configured and cannot be used."""
+    from unstrip.io.assembly import NoList, Unusable
 
     try:
-        return resolver(settings)
-    except Unavailable as error:
-        raise Complaint(str(error), 'or set backend = "stub" in the configuration') from error
-
-
-async def _listed(
-    settings: ListSettings | None, store: Store | None, resolver: Resolver, trusted: Anchors
-) -> PolicyList | None:
-    """Return the list that is configured.
-
-    Raises: Complaint: none holds, neither a new one nor one that is kept.
-    """
-    from unstrip.io.https import Fetcher
-    from unstrip.io.policy_list import load
-    from unstrip.policy.starttls_everywhere import LONGEST
-
-    if settings is None:
-        return None
-    fetch = Fetcher(resolver.ask, trusted, most=LONGEST).get
-    lists: Lists = store if store is not None else _Nowhere()
-    found = await load(
-        settings.source,
-        settings.key,
-        lists,
-        datetime.now(UTC),
-        fetch,
-        signature=settings.signed,
-    )
-    if found.listed is None:
-        words = "take [list] out of the configuration to do without"
-        raise Complaint(f"list: {found.trouble}", words, Exit.UNKNOWN)
-    if found.trouble:
-        warn(f"list: {found.trouble}; the one that is kept goes on being used")
-    return found.listed
-
-
-class _Nowhere:
-    """Keeps no list."""
-
-    def keep_list(self, _name: str, _timestamp: datetime, _body: bytes) -> bool:
-        """Say that there is no newer one."""
-        return True
-
-    def kept_list(self, _name: str) -> None:
-        """Say that there is none."""
-
-
-def _counted(ask: Callable[[Q], Awaitable[A]], advance: Advance) -> Callable[[Q], Awaitable[A]]:
-    async def counted(question: Q) -> A:
-        answer = await ask(question)
-        advance()
-        return answer
-
-    return counted
+        yield
+    except Unusable as error:
+        code = Exit.UNKNOWN if isinstance(error, NoList) else Exit.USAGE
+        raise Complaint(str(error), error.hint, code) from error

@@ -26,7 +26,7 @@ from unstrip.faces.cli.speech import Complaint, Exit, say
 if TYPE_CHECKING:
     from unstrip.evidence import Endpoint, Evidence
     from unstrip.faces.cli.record import DomainRecord, Record
-    from unstrip.faces.cli.report import Row
+    from unstrip.faces.cli.report import Told
     from unstrip.io.check import Plan
     from unstrip.io.inquiry import Inquiry
 
@@ -70,7 +70,10 @@ class Options(VisitOptions):
 @click.option(
     "--require",
     type=click.Choice(["may", "encrypt", "verify"]),
-    help="What to insist on; the local table and earlier visits may raise it.  [default: verify]",
+    help=(
+        "What to insist on; DANE, MTA-STS, a list, the local table and earlier visits may raise it."
+        "  [default: verify]"
+    ),
 )
 @click.option("--probe", is_flag=True, help="Look further: up to five more connections.")
 @click.option("--implicit-port", type=PORT, help="Port that --probe compares.")
@@ -103,9 +106,9 @@ async def _check_all(places: list[Endpoint | str], options: Options) -> Exit:
 
     from unstrip.faces.cli.report import lines, worst
 
-    told: dict[int, _Told] = {}
+    told: dict[int, Told] = {}
     waiting = iter(enumerate(places))
-    async with asking(options.asking) as asked:
+    async with asking(options.asking, timeout=options.timeout) as asked:
         plan = _plan(options, asked)
         _check_vantages(plan, places)
         with progress(len(places), "checking") as advance:
@@ -122,28 +125,16 @@ async def _check_all(places: list[Endpoint | str], options: Options) -> Exit:
             except ExceptionGroup as several:  # the first that went wrong stopped the others
                 raise several.exceptions[0] from None
     in_order = [told[index] for index in range(len(places))]
-    rows = [row for one in in_order for row in one.rows]
     if not options.json:
-        about = [text for one in in_order for text in one.about]
-        for text in lines(rows, _heading(options), about):
+        for text in lines(in_order, _heading(options)):
             say(text)
-    return worst(one.exit for one in rows)
+    return worst(row.exit for one in in_order for row in one.rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What there is to print of one target."""
-
-    rows: list[Row]
-    about: list[str]
-
-
-async def _check_one(
-    place: Endpoint | str, plan: Plan, inquiry: Inquiry, options: Options
-) -> _Told:
-    from unstrip.faces.cli.domains import summary
+async def _check_one(place: Endpoint | str, plan: Plan, inquiry: Inquiry, options: Options) -> Told:
+    from unstrip.faces.cli.domains import about
     from unstrip.faces.cli.record import domain_record, record
-    from unstrip.faces.cli.report import row, rows_of
+    from unstrip.faces.cli.report import Told, row, rows_of
     from unstrip.io.check import check as check_endpoint
     from unstrip.io.domain import check_domain
 
@@ -151,12 +142,11 @@ async def _check_one(
         domain = await check_domain(place, plan, inquiry)
         if options.json:
             _print_json(domain_record(domain))
-        about = [text for service in domain.services for text in summary(service)]
-        return _Told(rows_of(domain, transcript=options.transcript), about)
+        return Told(rows_of(domain, transcript=options.transcript), tuple(about(domain)))
     checked = await check_endpoint(place, plan)
     if options.json:
         _print_json(record(checked))
-    return _Told([row(checked, transcript=options.transcript)], [])
+    return Told([row(checked, transcript=options.transcript)])
 
 
 def _heading(options: Options) -> str:
@@ -171,11 +161,17 @@ def _print_json(printed: Record | DomainRecord) -> None:
 
 
 def _plan(options: Options, asked: Asking) -> Plan:
+    from dataclasses import replace
+
+    from unstrip.io.addresses import through
     from unstrip.io.check import Plan
     from unstrip.policy import Level, Policy
 
+    held = terms(options)
+    if asked.configuration.resolver.servers:  # one source for policies and addresses
+        held = replace(held, look_up=through(asked.inquiry.addresses))
     return Plan(
-        terms=terms(options),
+        terms=held,
         requirement=Policy(
             "command line" if options.require else "default", Level(options.require or "verify")
         ),

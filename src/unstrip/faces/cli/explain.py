@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unstrip.faces.cli.asking import AskingOptions, asking, asks, named
+from unstrip.faces.cli.asking import AskingOptions, asking, asks, domains
+from unstrip.faces.cli.options import AT_ONCE
 from unstrip.faces.cli.progress import counting
-from unstrip.faces.cli.speech import Complaint, say
+from unstrip.faces.cli.speech import Complaint, Exit, say
 
 if TYPE_CHECKING:
     from unstrip.derivation import Sought
-    from unstrip.io.inquiry import Inquired
+    from unstrip.faces.cli.explanation import Explanation
+    from unstrip.io.inquiry import Inquired, Inquiry
 
 _EPILOG = """\b
 exit codes: 0 every server is to be authenticated or encrypted, 1 some are not,
@@ -22,11 +24,12 @@ exit codes: 0 every server is to be authenticated or encrypted, 1 some are not,
 
 \b
 example:
-  unstrip explain example.org"""
+  unstrip explain example.org
+  unstrip explain @domains.txt --json"""
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("domain")
+@click.argument("names", nargs=-1, required=True, metavar="DOMAIN...")
 @click.option(
     "--service",
     default="mail",
@@ -35,36 +38,76 @@ example:
     help="Another service than mail, by its SRV name: _xmpp-client._tcp, _imaps._tcp, ...",
 )
 @asks
-@click.option("--json", is_flag=True, help="All of it as one JSON object.")
-def explain(domain: str, service: str, *, json: bool, **options: Path | str | bool | None) -> None:
-    """Explain what should happen at the servers of DOMAIN, without visiting them.
+@click.option("--json", is_flag=True, help="All of it as one JSON object a domain.")
+def explain(
+    names: tuple[str, ...], service: str, *, json: bool, **options: Path | str | bool | None
+) -> None:
+    """Explain what should happen at a domain's servers, and why.
 
-    Each question asked and its answer, what each policy says, what they come to and by which rule,
-    and what a Postfix or Exim sender would be told.
+    They are not visited. Each question asked and its answer, what each policy says, what they come
+    to and by which rule, and what a Postfix or Exim sender would be told. DOMAIN may be @FILE, with
+    one a line.
     """
-    from unstrip.evidence import to_json
-    from unstrip.faces.cli.explanation import explanation, lines
+    from unstrip.faces.cli.explanation import summary
+    from unstrip.faces.cli.report import worst
     from unstrip.io.asyncio import run
 
-    name, sought = named(domain), _sought(service)
+    asked, sought = domains(names), _sought(service)
     chosen = AskingOptions(**options)  # type: ignore[arg-type]
-    told = explanation(run(lambda: _inquire(name, sought, chosen)))
-    if json:
-        say(to_json(told))
-    else:
-        for line in lines(told):
+    exits = run(lambda: _explain(asked, sought, chosen, json=json))
+    if len(exits) > 1 and not json:
+        for line in summary(exits):
             say(line)
-    sys.exit(told.exit)
+    sys.exit(worst(exits))
 
 
-async def _inquire(domain: str, sought: Sought, options: AskingOptions) -> Inquired:
+async def _explain(
+    names: list[str], sought: Sought, options: AskingOptions, *, json: bool
+) -> list[Exit]:
+    """Ask about all, some at a time, and tell of each in its turn."""
+    import asyncio
+
+    from unstrip.faces.cli.explanation import explanation
+
+    label = names[0] if len(names) == 1 else f"{len(names)} domains"
+    places, exits = asyncio.Semaphore(AT_ONCE), list[Exit]()
+    with counting(f"asking about {label}") as advance:
+        async with asking(options, advance) as asked:
+
+            async def one(name: str) -> Explanation:
+                async with places:
+                    return explanation(await _inquired(asked.inquiry, name, sought))
+
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for task in [group.create_task(one(name)) for name in names]:
+                        told = await task
+                        _tell(told, json=json, first=not exits)
+                        exits.append(Exit(told.exit))
+            except ExceptionGroup as several:  # the first that went wrong stopped the others
+                raise several.exceptions[0] from None
+    return exits
+
+
+async def _inquired(inquiry: Inquiry, domain: str, sought: Sought) -> Inquired:
     from unstrip.derivation import MAIL
 
-    with counting(f"asking about {domain}") as advance:
-        async with asking(options, advance) as asked:
-            if sought.name == MAIL:
-                return await asked.inquiry.mail(domain)
-            return await asked.inquiry.service(domain, sought)
+    if sought.name == MAIL:
+        return await inquiry.mail(domain)
+    return await inquiry.service(domain, sought)
+
+
+def _tell(told: Explanation, *, json: bool, first: bool) -> None:
+    from unstrip.evidence import to_json
+    from unstrip.faces.cli.explanation import lines
+
+    if json:
+        say(to_json(told))
+        return
+    if not first:
+        say()
+    for line in lines(told):
+        say(line)
 
 
 def _sought(label: str) -> Sought:

@@ -6,22 +6,24 @@ escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import singledispatch
 
 from unstrip.derivation import MAIL, Derivation, Destination
 from unstrip.escaping import brief, excerpt, printable
-from unstrip.faces.cli.domains import route_words, sts_words
-from unstrip.faces.cli.report import WIDTH, wrapped
-from unstrip.faces.cli.speech import Exit, paint
+from unstrip.faces.cli.domains import route_words, sts_words, takes_none
+from unstrip.faces.cli.report import width, worst, wrapped
+from unstrip.faces.cli.speech import Exit, moment, paint
 from unstrip.io.inquiry import Asked, Inquired
 from unstrip.mta.exim import LISTS, Options, options
 from unstrip.mta.exim import text as in_exim
 from unstrip.mta.needs import Need, hosts, need, servers
-from unstrip.mta.postfix import Answer, answer
-from unstrip.policy import Policy, dane
+from unstrip.mta.postfix import Answer, Lookup, answer
+from unstrip.policy import Policy, dane, decide, history
 from unstrip.policy.dane import Standing
+from unstrip.policy.mta_sts import Known
 from unstrip.policy.questions import (
     Address,
     Alias,
@@ -29,6 +31,7 @@ from unstrip.policy.questions import (
     DnsAnswer,
     HttpsAnswer,
     HttpsFailure,
+    Kind,
     Mx,
     Srv,
     Txt,
@@ -39,9 +42,15 @@ _MOST = 10  # records shown of one answer
 _LENGTH = 300  # characters of one sentence that others have written
 _OUTCOMES = {
     Exit.MEETS: ("every server is protected by a policy", "green"),
-    Exit.FALLS_SHORT: ("no policy protects every server", "red"),
+    Exit.FALLS_SHORT: ("not every server is protected by a policy", "red"),
     Exit.UNKNOWN: ("it could not be found out", "yellow"),
 }
+_NO_DANE = {  # where DANE asks for nothing
+    Standing.ABSENT: "none",
+    Standing.UNREACHABLE: "no address",
+    Standing.UNCHECKED: "not checked",
+}
+_BARRED = (Need.FAILED, Need.STRANGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +95,34 @@ def explanation(inquired: Inquired) -> Explanation:
 
 
 def exit_of(found: Derivation) -> Exit:
-    """Return the exit code: one server without protection counts before what is not known."""
-    free = servers(found, Need.FREE)
+    """Return the exit code: one server without protection counts before what is not known.
+
+    What only our own earlier visits ask for protects nobody who has not been there.
+    """
+    if takes_none(found):
+        return Exit.MEETS
+    free = servers(_without_history(found), Need.FREE)
     uncertain = found.sts is not None and found.sts.uncertain(found.at)
     if not uncertain and any(_standing(each) is not Standing.UNCHECKED for each in free):
         return Exit.FALLS_SHORT
-    used = hosts(found, *set(Need) - {Need.FAILED, Need.STRANGER, Need.GONE})
-    return Exit.UNKNOWN if found.waits or free or not used else Exit.MEETS
+    used = hosts(found, *set(Need) - {*_BARRED, Need.GONE})
+    unseen = found.waits or found.left_out or not used
+    return Exit.UNKNOWN if unseen or free else Exit.MEETS
+
+
+def _without_history(found: Derivation) -> Derivation:
+    """Return what would be derived by one who knows of no earlier visit."""
+    return replace(
+        found,
+        destinations=tuple(
+            replace(each, decision=decide(_told(each), found.at, named=each.named))
+            for each in found.destinations
+        ),
+    )
+
+
+def _told(server: Destination) -> Iterator[Policy]:
+    return (opinion for opinion in server.opinions if opinion.source != history.SOURCE)
 
 
 def lines(told: Explanation) -> Iterator[str]:
@@ -100,7 +130,7 @@ def lines(told: Explanation) -> Iterator[str]:
     found = told.derivation
     yield f"{told.domain}: {told.service}"
     yield from _section("asked", _asked(told.asked))
-    yield from _section("found", _found(found))
+    yield from _section("found", _found(found, told.asked))
     for server in found.destinations:
         yield from _section(str(server.endpoint), _server(server))
     if told.postfix and told.postfix_3_10 and told.exim:
@@ -110,24 +140,65 @@ def lines(told: Explanation) -> Iterator[str]:
         yield from _section("an Exim sender is told", _exim(told.exim))
     yield from _section("alarms", iter(told.alarms))
     yield ""
-    words, colour = _OUTCOMES[Exit(told.exit)]
-    yield paint(f"{_unanswered(found) or words:<{WIDTH - 8}} exit {told.exit}", colour)
+    _, colour = _OUTCOMES[Exit(told.exit)]
+    yield from (paint(line, colour) for line in _closing(outcome(told), f"exit {told.exit}"))
 
 
-def _unanswered(found: Derivation) -> str:
-    """Say why there is no server to say anything of, "" if there is one."""
+def outcome(told: Explanation) -> str:
+    """Return in one sentence what it comes to."""
+    found = told.derivation
     if found.waits:
         return f"nothing can be sent now: {brief(found.waits)}"
-    return "" if found.destinations else "there is no server"
+    if takes_none(found):
+        return "it takes no mail: there is nothing to protect"
+    if not found.destinations:
+        return "there is no server"
+    words, _ = _OUTCOMES[Exit(told.exit)]
+    if told.exit == Exit.FALLS_SHORT and _by_history_alone(found):
+        words = "no policy asks for TLS, only your own earlier visits do"
+    if barred := len(servers(found, *_BARRED)):
+        words = words.replace("every server", "every server that may be used")
+        verb = "is" if barred == 1 else "are"
+        words += f"; {barred} of {len(found.destinations)} servers {verb} not to be used"
+    return words
+
+
+def summary(exits: Sequence[Exit]) -> Iterator[str]:
+    """Return what several domains come to."""
+    counts = Counter(exits)
+    parts = [f"{counts[Exit.MEETS]} of {len(exits)} domains protected"]
+    others = {Exit.FALLS_SHORT: "not", Exit.UNKNOWN: "not found out"}
+    parts += [f"{counts[code]} {words}" for code, words in others.items() if counts[code]]
+    yield ""
+    yield from _closing(", ".join(parts), f"exit {worst(exits)}")
+
+
+def _closing(words: str, code: str) -> list[str]:
+    """Return the last line: the exit code stands where the terminal ends."""
+    *lines, last = wrapped(words, 0)
+    room = width() - 8
+    return [*lines, f"{last:<{room}} {code}"] if len(last) <= room else [*lines, last, code]
+
+
+def _by_history_alone(found: Derivation) -> bool:
+    """Tell whether no server would be held to anything, were it not for earlier visits."""
+    before, free = servers(found, Need.FREE), servers(_without_history(found), Need.FREE)
+    return not before and len(free) == len(found.destinations)
 
 
 def _section(title: str, sentences: Iterator[str]) -> Iterator[str]:
-    """Yield nothing where there is nothing to say."""
+    """Yield nothing where there is nothing to say; what is to be pasted is not wrapped."""
     for number, sentence in enumerate(sentences):
         if not number:
             yield ""
             yield title
-        yield from wrapped(sentence, 2)
+        yield from [f"  {sentence}"] if isinstance(sentence, _Pasted) else wrapped(sentence, 2)
+
+
+class _Pasted(str):
+    """A line that somebody may put into a configuration: it stays one line, however long."""
+
+    __slots__ = ()
 
 
 # -- what was asked ---------------------------------------------------------------------------
@@ -198,16 +269,24 @@ def _(record: Txt) -> str:
 # -- what was found ---------------------------------------------------------------------------
 
 
-def _found(found: Derivation) -> Iterator[str]:
+def _found(found: Derivation, asked: tuple[Asked, ...]) -> Iterator[str]:
     yield f"servers: {route_words(found)}"
     if found.sts is None:
         return
     yield f"mta-sts: {sts_words(found.sts, found.at)}"
     if found.sts.uncertain(found.at):
         yield "mta-sts: there may be a policy that somebody keeps from us"
-    trouble = found.sts.fetch
-    if trouble is not None:
-        yield f"mta-sts: the policy host is left in peace until {trouble.over:%Y-%m-%d %H:%M:%S}"
+    if found.sts.fetch is not None:
+        yield f"mta-sts: the policy host is not asked again until {moment(found.sts.fetch.over)}"
+    yield from _remembered(found.sts, asked)
+
+
+def _remembered(known: Known, asked: tuple[Asked, ...]) -> Iterator[str]:
+    """Say why nobody was asked for the record."""
+    record = Dns(f"_mta-sts.{known.domain}", Kind.TXT)
+    if known.looked and known.look and all(each.question != record for each in asked):
+        until = f"not asked for again until {moment(known.look)}"
+        yield f"mta-sts: known from {moment(known.looked)}, {until}"
 
 
 def _server(server: Destination) -> Iterator[str]:
@@ -215,31 +294,39 @@ def _server(server: Destination) -> Iterator[str]:
     if not any(opinion.source == dane.SOURCE for opinion in server.opinions):
         yield f"dane: {_dane(server)}"
     yield from map(_opinion, server.opinions)
-    decision = server.decision
-    rules = ", ".join(dict.fromkeys(each.rule for each in decision.because if each.rule))
-    yield f"so: {need(server).value}; {decision.level.value}, by {decision.why()}" + (
-        f" ({rules})" if rules else ""
-    )
-    if decision.refuses:
-        yield f"refused: {brief(decision.refuses, _LENGTH)}"
-    if not decision.vouched:
+    yield f"so: {_conclusion(server)}"
+    if not server.decision.vouched:
         yield "that this is the domain's server, only an unsigned answer of DNS says"
 
 
+def _conclusion(server: Destination) -> str:
+    decision, needed = server.decision, need(server)
+    words: str = needed.value
+    if needed in (Need.FREE, Need.GONE):
+        return words
+    opinions = decision.because
+    if needed in _BARRED:
+        opinions = tuple(opinion for opinion in opinions if opinion.refuses)
+        words = f"not to be used: {brief(decision.refuses, _LENGTH)}"
+    else:
+        words += f"; {decision.level.value}, by {decision.why()}"
+    rules = ", ".join(dict.fromkeys(opinion.rule for opinion in opinions if opinion.rule))
+    return words + (f" ({rules})" if rules else "")
+
+
 def _opinion(opinion: Policy) -> str:
-    tested = "" if opinion.enforced else ", only tested"
-    words = f"{opinion.source}: {opinion.level.value}{tested}: {brief(opinion.text, _LENGTH)}"
-    if opinion.refuses and opinion.refuses != opinion.text:
-        words += f"; refused: {brief(opinion.refuses, _LENGTH)}"
-    until = f", until {opinion.expires:%Y-%m-%d %H:%M}" if opinion.expires else ""
+    asks = "not to be used" if opinion.refuses else opinion.level.value
+    asks += "" if opinion.enforced else ", if it were enforced"
+    words = f"{opinion.source}: {asks}: {brief(opinion.refuses or opinion.text, _LENGTH)}"
+    until = f", until {moment(opinion.expires)}" if opinion.expires else ""
     return words + until + (f" ({opinion.rule})" if opinion.rule else "")
 
 
 def _dane(server: Destination) -> str:
     if server.dane is None:
         return "nobody was asked"
-    words = brief(server.dane.words, _LENGTH)
-    return f"{server.dane.standing.value}: {words}" if words else server.dane.standing.value
+    words, standing = brief(server.dane.words, _LENGTH), _NO_DANE[server.dane.standing]
+    return f"{standing}: {words}" if words else standing
 
 
 def _standing(server: Destination) -> Standing:
@@ -250,8 +337,8 @@ def _standing(server: Destination) -> Standing:
 
 
 def _postfix(told: Answer) -> Iterator[str]:
-    text = f": {brief(told.text, 2 * _LENGTH)}" if told.text else ""
-    yield told.lookup.value + text
+    text = f"{told.lookup.value}: {told.text}" if told.text else told.lookup.value
+    yield _Pasted(text) if told.lookup is Lookup.FOUND else text
     yield told.because + (f" ({told.rule})" if told.rule else "")
     yield from told.words
 
@@ -261,5 +348,5 @@ def _exim(told: Options) -> Iterator[str]:
         yield f"defer: {told.defer}"
         return
     for name in LISTS:
-        yield f"{name} = {in_exim(getattr(told, name))}".rstrip()
+        yield _Pasted(f"{name} = {in_exim(getattr(told, name))}".rstrip())
     yield from told.words

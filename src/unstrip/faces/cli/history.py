@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from unstrip.faces.cli.asking import CONFIG, STORE, reading
 from unstrip.faces.cli.speech import Complaint, Exit, say
 
 if TYPE_CHECKING:
     from unstrip.evidence import Endpoint, Evidence
-    from unstrip.io.store import Store
-
-
-_option = click.option(
-    "--store", "where", metavar="FILE|URL", help="Where earlier visits are kept."
-)
 
 
 @click.group()
@@ -31,13 +25,14 @@ def history() -> None:
 
 @history.command("list")
 @click.option("--json", is_flag=True, help="One JSON object an endpoint.")
-@_option
-def list_(where: str | None, *, json: bool) -> None:
+@CONFIG
+@STORE
+def list_(config: Path | None, store: str | None, *, json: bool) -> None:
     """List the endpoints that are remembered."""
     from unstrip.evidence import to_json
 
-    with _opened(where) as store:
-        endpoints = store.remembered()
+    with reading(config, store) as kept:
+        endpoints = kept.remembered()
     if not endpoints and not json:
         say("nothing is remembered")
     for known in endpoints:
@@ -55,15 +50,18 @@ def list_(where: str | None, *, json: bool) -> None:
 @click.argument("host")
 @click.option("--transcript", is_flag=True, help="Show what was said.")
 @click.option("--json", is_flag=True, help="One JSON object a visit, the evidence whole.")
-@_option
-def show(where: str | None, host: str, *, transcript: bool, json: bool) -> None:
+@CONFIG
+@STORE
+def show(
+    host: str, config: Path | None, store: str | None, *, transcript: bool, json: bool
+) -> None:
     """Show the visits to HOST."""
     from unstrip.evidence import to_json
 
     name = _name(host)
-    with _opened(where) as store:
-        known = [each.endpoint for each in store.remembered() if each.endpoint.host == name]
-        visits = {endpoint: store.visits(endpoint) for endpoint in known}
+    with reading(config, store) as kept:
+        known = [each.endpoint for each in kept.remembered() if each.endpoint.host == name]
+        visits = {endpoint: kept.visits(endpoint) for endpoint in known}
     if not known:
         raise _nothing(name)
     for endpoint, seen in visits.items():
@@ -83,7 +81,7 @@ def _show(endpoint: Endpoint, visits: tuple[Evidence, ...], *, transcript: bool)
     for visit in visits:
         state = "TLS" if visit.secured else "no TLS"
         words = certificate_words(visit, visit.began)
-        say(f"  {visit.began:%Y-%m-%d %H:%M:%S}  {visit.address}  {state}  {words}")
+        say(f"  {visit.began:%Y-%m-%d %H:%M:%S} UTC  {visit.address}  {state}  {words}")
         for line in transcript_lines(visit) if transcript else ():
             say(line)
 
@@ -91,12 +89,13 @@ def _show(endpoint: Endpoint, visits: tuple[Evidence, ...], *, transcript: bool)
 @history.command()
 @click.argument("host")
 @click.option("--port", type=click.IntRange(1, 65535), help="Only this port of it.")
-@_option
-def forget(where: str | None, host: str, *, port: int | None) -> None:
+@CONFIG
+@STORE
+def forget(host: str, config: Path | None, store: str | None, *, port: int | None) -> None:
     """Release what is expected of HOST."""
     name = _name(host)
-    with _opened(where) as store:
-        count = store.forget(name, port)
+    with reading(config, store) as kept:
+        count = kept.forget(name, port)
     if not count:
         raise _nothing(name)
     say(f"{count} {'visit' if count == 1 else 'visits'} to {name} forgotten")
@@ -113,17 +112,3 @@ def _name(host: str) -> str:
         return host_name(host)
     except BadHostName as error:
         raise Complaint(str(error), "unstrip history list") from error
-
-
-@contextmanager
-def _opened(where: str | None) -> Iterator[Store]:
-    from unstrip.io.store import StoreError, default_path, open_store
-
-    try:
-        store = open_store(where or default_path())
-        try:
-            yield store
-        finally:
-            store.close()
-    except StoreError as error:
-        raise Complaint(str(error), "give --store FILE", Exit.UNKNOWN) from error

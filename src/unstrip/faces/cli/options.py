@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ C = TypeVar("C", bound=Callable[..., Any])
 AT_ONCE = 50  # targets visited at the same time
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PORT = click.IntRange(1, 65535)
+_PORT = re.compile(r"\]|:\w*$")  # what ends in a port, or has brackets, is meant for a server
+_WRITE = "write example.org or smtp://host"
 
 _SHARED = (
     click.argument("targets", nargs=-1, required=True, metavar="TARGET..."),
@@ -90,7 +93,7 @@ def endpoints(targets: tuple[str, ...], options: VisitOptions) -> list[Endpoint]
 
     Raises: Complaint: one cannot be understood, or there is none.
     """
-    return _checked([_endpoint(*spelt, options) for spelt in _spelt_out(targets)], targets)
+    return _checked([_endpoint(*spelt, options) for spelt in spelt_out(targets)], targets)
 
 
 def places(targets: tuple[str, ...], options: VisitOptions) -> list[Endpoint | str]:
@@ -98,10 +101,12 @@ def places(targets: tuple[str, ...], options: VisitOptions) -> list[Endpoint | s
 
     Raises: Complaint: one cannot be understood, or there is none.
     """
-    found: list[Endpoint | str] = []
-    for text, place in _spelt_out(targets):
-        domain = None if options.protocol else _domain(text)
-        found.append(domain or _endpoint(text, place, options))
+    found = [
+        _endpoint(text, place, options)
+        if options.protocol or _is_server(text)
+        else _domain(text, place)
+        for text, place in spelt_out(targets)
+    ]
     if (options.connect_to or options.server_name) and any(isinstance(p, str) for p in found):
         words = "--connect-to and --server-name are for one server, not for a domain"
         raise Complaint(words, "write smtp://mx.example.org")
@@ -123,32 +128,68 @@ def _endpoint(text: str, place: str, options: VisitOptions) -> Endpoint:
         raise Complaint(f"{place}{error}", error.hint) from error
 
 
-def _domain(text: str) -> str | None:
-    """A name with a dot in it, and nothing else, is a domain; anything else says what it is."""
-    from unstrip.hostname import BadHostName, host_name, is_address
+def _is_server(text: str) -> bool:
+    """Tell whether a target is meant for one server, be it well written or not."""
+    from unstrip.hostname import is_address
 
-    if "." not in text.strip(".") or is_address(text):
-        return None
+    return "://" in text or (_PORT.search(text) is not None and not is_address(text))
+
+
+def _domain(text: str, place: str) -> str:
+    """Return a domain as A-labels: a name with a dot in it.
+
+    Raises: Complaint: it is none.
+    """
+    from unstrip.escaping import brief
+    from unstrip.hostname import BadHostName, host_name
+
     try:
-        return host_name(text)
+        name = host_name(text)
     except BadHostName:
-        return None
+        name = ""
+    if fault := _fault(text, name):
+        raise Complaint(f"{place}'{brief(text)}' is no domain: {fault}", _WRITE)
+    return name
 
 
-def _spelt_out(targets: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _fault(text: str, name: str) -> str:
+    """Say why a target is no domain, "" if it is one; `name` is what it comes to, "" if nothing."""
+    from unstrip.hostname import is_address
+
+    if name:
+        lacking = "" if "." in name else "there is no dot in it"
+        return "it is an address" if is_address(name) else lacking
+    if "@" in text:
+        return "it is a mailbox; give what stands behind the @"
+    if ".." in text:
+        return "two dots follow each other"
+    return "it is no host name either" if text else "it is empty"
+
+
+def spelt_out(targets: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Read files of targets; blank lines and what follows a # are passed over."""
     for target in targets:
         if not target.startswith("@"):
             yield target, ""
             continue
         path = Path(target[1:])
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise Complaint(f"{path} cannot be read: {error}") from error
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text_of(path).splitlines(), 1):
             if words := line.partition("#")[0].strip():
                 yield words, f"{path}, line {number}: "
+
+
+def text_of(path: Path) -> str:
+    """Return what is in a file.
+
+    Raises: Complaint: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Complaint(f"{path} cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise Complaint(f"{path} cannot be read: not UTF-8") from error
 
 
 def _address(text: str | None) -> str | None:

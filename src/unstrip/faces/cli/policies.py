@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from unstrip.escaping import brief
 from unstrip.faces.cli.report import wrapped
+from unstrip.faces.cli.speech import moment
 from unstrip.io.inquiry import Looked
 from unstrip.policy.mta_sts import Known, StsPolicy, Trouble
 
@@ -58,8 +59,8 @@ def lines(known: Known, now: datetime) -> Iterator[str]:
     yield f"{known.domain}: {standing(known, now)}"
     if known.policy is not None and known.fetched is not None:
         for pattern in known.policy.mx:
-            yield f"  mx {pattern}"
-        yield f"  id {brief(known.id)}, fetched {_time(known.fetched)}, expires {_expires(known)}"
+            yield f"  mx {brief(pattern, _LENGTH)}"
+        yield f"  id {brief(known.id)}, fetched {moment(known.fetched)}, expires {_expires(known)}"
     for trouble in troubles(known):
         yield from wrapped(_trouble(trouble), 2)
 
@@ -84,6 +85,24 @@ def news(refreshed: Refreshed, now: datetime) -> Iterator[str]:
         yield from wrapped(f"alarm: {alarm}", 2)
 
 
+def forgotten(domain: str, known: Known | None, visits: int, hosts: Iterable[str]) -> Iterator[str]:
+    """Return what a release has come to, line by line.
+
+    Args: known: what was known of the policy; visits: how many to a host of that name were
+        forgotten; hosts: those that were visited.
+    """
+    policy = known.policy if known else None
+    things = [] if known is None else ["its policy" if policy else "that one was looked for"]
+    if visits:
+        things.append(f"{visits} {'visit' if visits == 1 else 'visits'} to a host of that name")
+    yield f"{domain}: forgotten: {', '.join(things)}"
+    if policy is None:
+        yield "  visits to its MX hosts are not: unstrip history forget HOST"
+    for host in dict.fromkeys(hosts):
+        if policy and policy.allows(host) and host != domain:
+            yield f"  visits to {host} are not: unstrip history forget {host}"
+
+
 def policy_words(policy: StsPolicy) -> str:
     """Return a policy in one line."""
     patterns = f", mx {brief(', '.join(policy.mx), _LENGTH)}" if policy.mx else ""
@@ -91,20 +110,22 @@ def policy_words(policy: StsPolicy) -> str:
 
 
 def _change(old: StsPolicy | None, known: Known) -> str:
-    if known.policy == old:
-        return "unchanged" if old else "nothing is published"
-    return f"new: {policy_words(known.policy)}" if known.policy else "gone"
+    if known.policy != old:
+        return f"new: {policy_words(known.policy)}" if known.policy else "gone"
+    if old:
+        return "unchanged"
+    if known.fetch:
+        return "one is announced, and could not be had"
+    if known.record:
+        return "its record is wrong" if known.record.certain else "it could not be found out"
+    return "nothing is published"
 
 
 def _trouble(trouble: Trouble) -> str:
     result = f"{trouble.result.value}: " if trouble.result else ""
     times = f", {trouble.times} times" if trouble.times > 1 else ""
-    return f"{result}{brief(trouble.words, _LENGTH)} ({_time(trouble.at)}{times})"
+    return f"{result}{brief(trouble.words, _LENGTH)} ({moment(trouble.at)}{times})"
 
 
 def _expires(known: Known) -> str:
-    return _time(known.expires) if known.expires else "never"
-
-
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}"
+    return moment(known.expires) if known.expires else "never"

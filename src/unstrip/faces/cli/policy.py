@@ -11,35 +11,37 @@ from typing import TYPE_CHECKING
 
 import click
 
+from unstrip.escaping import brief
 from unstrip.faces.cli.asking import (
     CA_FILE,
     CONFIG,
     STORE,
     AskingOptions,
     asking,
-    configured,
     named,
-    opened,
+    reading,
 )
 from unstrip.faces.cli.options import AT_ONCE
 from unstrip.faces.cli.policy_list import list_
 from unstrip.faces.cli.progress import counting, progress
-from unstrip.faces.cli.speech import Complaint, Exit, say
+from unstrip.faces.cli.speech import Complaint, Exit, say, warn
 
 if TYPE_CHECKING:
     from unstrip.faces.cli.asking import Asking
     from unstrip.faces.cli.policies import Refreshed
     from unstrip.policy.mta_sts import Known, StsPolicy
 
+_DAY = 86400  # seconds
 _RECORD = b"v="  # no field of a policy begins so
 
 
 @click.group()
 def policy() -> None:
-    """Show, renew, release and try the policies of mail domains (MTA-STS).
+    """Show, renew, release and try policies of mail domains.
 
-    A policy that was fetched holds until its time is over, whatever becomes of the domain's DNS and
-    its policy host. `unstrip explain` says what all policies of a domain come to.
+    They are those of MTA-STS. One that was fetched holds until its time is over, whatever becomes
+    of the domain's DNS and its policy host. `unstrip explain` says what all policies of a domain
+    come to.
     """
 
 
@@ -59,7 +61,7 @@ def show(domain: str | None, config: Path | None, store: str | None, *, json: bo
     from unstrip.evidence import to_json
     from unstrip.faces.cli.policies import lines, record
 
-    found = _known(AskingOptions(config, store), named(domain) if domain else None)
+    found = _known(config, store, named(domain) if domain else None)
     if not found and not json:
         say("nothing is known")
     for known in found:
@@ -70,9 +72,8 @@ def show(domain: str | None, config: Path | None, store: str | None, *, json: bo
             say(line)
 
 
-def _known(options: AskingOptions, domain: str | None) -> tuple[Known, ...]:
-    with opened(options, configured(options.config)) as store:
-        assert store is not None, "these commands have no --no-store"
+def _known(config: Path | None, where: str | None, domain: str | None) -> tuple[Known, ...]:
+    with reading(config, where) as store:
         if domain is None:
             return store.domains()
         known = store.known(domain)
@@ -86,18 +87,22 @@ def _known(options: AskingOptions, domain: str | None) -> tuple[Known, ...]:
 @CONFIG
 @STORE
 def forget(domain: str, config: Path | None, store: str | None) -> None:
-    """Release DOMAIN: forget its policy, and earlier visits to a host of that name.
+    """Forget the policy of DOMAIN, and visits to a host of that name.
 
     For a domain whose policy was taken over, or that has given TLS up. The next look finds out
-    anew, and believes what it finds.
+    anew, and believes what it finds. Visits to its MX hosts are forgotten by `unstrip history
+    forget HOST`.
     """
-    name, options = named(domain), AskingOptions(config, store)
-    with opened(options, configured(config)) as kept:
-        assert kept is not None, "this command has no --no-store"
+    from unstrip.faces.cli.policies import forgotten
+
+    name = named(domain)
+    with reading(config, store) as kept:
+        known, visited = kept.known(name), [each.endpoint.host for each in kept.remembered()]
         count = kept.release(name)
     if not count:
         raise _nothing(name)
-    say(f"{name} released: {count} {'thing' if count == 1 else 'things'} forgotten")
+    for line in forgotten(name, known, count - (known is not None), visited):
+        say(line)
 
 
 def _nothing(domain: str) -> Complaint:
@@ -115,10 +120,10 @@ def _nothing(domain: str) -> Complaint:
 def refresh(
     domains: tuple[str, ...], config: Path | None, store: str | None, ca_file: Path | None
 ) -> None:
-    """Look for new policies: of each DOMAIN at once, else of all whose policy is getting old.
+    """Look for new policies: of each DOMAIN, or where one gets old.
 
-    A policy is getting old after a day, or after half of its time. Run it once a day. What cannot
-    be renewed goes on to hold until its time is over.
+    Without DOMAIN it is of all whose policy is getting old: after a day, or half of its time. Run
+    it once a day. What cannot be renewed goes on to hold until its time is over.
     """
     from unstrip.faces.cli.policies import news
     from unstrip.io.asyncio import run
@@ -135,7 +140,7 @@ def refresh(
 
 
 async def _refresh(names: tuple[str, ...], options: AskingOptions) -> list[Refreshed]:
-    async with asking(options) as asked:
+    async with asking(options, believing=False) as asked:
         assert asked.store is not None, "this command has no --no-store"
         if not names:
             now = datetime.now(UTC)
@@ -176,9 +181,10 @@ async def _look(names: tuple[str, ...], asked: Asking) -> list[Refreshed]:
 @CONFIG
 @CA_FILE
 def test(source: str, mx: tuple[str, ...], config: Path | None, ca_file: Path | None) -> None:
-    """Try a policy: a file of one, the text of a TXT record, or what DOMAIN publishes.
+    """Try a policy, or a record, in FILE, or what DOMAIN publishes.
 
-    Of a file, the first line tells which of the two it is. Nothing is kept.
+    The first line of a file tells whether it is a policy, or the text of a TXT record. Nothing is
+    kept.
     """
     from unstrip.io.asyncio import run
 
@@ -188,11 +194,22 @@ def test(source: str, mx: tuple[str, ...], config: Path | None, ca_file: Path | 
         found = _read(path)
     else:
         options = AskingOptions(config, no_store=True, ca_file=ca_file)
-        found = run(lambda: _published(named(source), options))
+        domain = _meant(source)
+        found = run(lambda: _published(domain, options))
     if found is None and hosts:
         raise Complaint("--mx: a record names no hosts", "give the policy's file")
     if found is not None:
+        _say_short_lived(found)
         _say_allowed(found, hosts)
+
+
+def _meant(source: str) -> str:
+    """Return the domain that is meant by what is no file."""
+    try:
+        return named(source)
+    except Complaint as error:
+        words = f"there is no file '{brief(source)}', and it is no domain"
+        raise Complaint(words, "give the file of a policy, or a domain") from error
 
 
 def _read(path: Path) -> StsPolicy | None:
@@ -241,18 +258,30 @@ async def _published(domain: str, options: AskingOptions) -> StsPolicy:
     Raises: Complaint: nothing, or something is wrong with it.
     """
     from unstrip.faces.cli.policies import policy_words, troubles
+    from unstrip.policy.questions import Kind, Status, dns
 
     with counting(f"asking about {domain}") as advance:
-        async with asking(options, advance) as asked:
+        async with asking(options, advance, believing=False) as asked:
             known = (await asked.inquiry.look(domain)).known
+            there = await asked.inquiry.run(dns(domain, Kind.TXT), [])
     for trouble in troubles(known):
         code = Exit.FALLS_SHORT if trouble.certain else Exit.UNKNOWN
         result = f"{trouble.result.value}: " if trouble.result else ""
-        raise Complaint(f"{domain}: {result}{trouble.words}", code=code)
+        hint = "" if trouble.certain else "it was asked as a domain, for there is no such file"
+        raise Complaint(f"{domain}: {result}{trouble.words}", hint, code)
     if known.policy is None:
-        raise Complaint(f"{domain} publishes no policy", code=Exit.FALLS_SHORT)
+        none = there.status is Status.NXDOMAIN and not there.failed
+        words = "there is no such file, and no such domain" if none else "it publishes no policy"
+        raise Complaint(f"{domain}: {words}", code=Exit.FALLS_SHORT)
     say(f"{domain}: id {known.id}, {policy_words(known.policy)}")
     return known.policy
+
+
+def _say_short_lived(found: StsPolicy) -> None:
+    """Say so of a policy that is forgotten before anybody needs it."""
+    if found.mode.value != "none" and found.max_age < _DAY:
+        words = "a policy is meant to hold for weeks (RFC 8461, 3.2)"
+        warn(f"max_age {found.max_age} is less than a day, and protects hardly anybody: {words}")
 
 
 def _say_allowed(found: StsPolicy, hosts: tuple[str, ...]) -> None:

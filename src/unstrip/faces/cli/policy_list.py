@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unstrip.faces.cli.asking import CONFIG, STORE, AskingOptions, configured, opened
+from unstrip.faces.cli.asking import CONFIG, STORE, configured, reading
 from unstrip.faces.cli.options import FILE
 from unstrip.faces.cli.speech import Complaint, Exit, say
 
@@ -27,7 +27,7 @@ _signature = click.option(
 
 @click.group("list")
 def list_() -> None:
-    """Look at, verify and sign a list of domains that are known to have TLS.
+    """Look at, verify and sign a list of domains that have TLS.
 
     The format is that of STARTTLS Everywhere. A list works before the first visit, and without
     DNSSEC; what it says ends when it expires.
@@ -44,22 +44,18 @@ def show(file: Path | None, config: Path | None, store: str | None, *, json: boo
 
     Without FILE it is the list that is configured, as it was kept when it was last taken.
     """
-    if file is None:
-        listed = _kept(AskingOptions(config=config, store=store))
-    else:
-        listed = _parsed(_body(file), file)
+    listed = _kept(config, store) if file is None else _parsed(_body(file), file)
     _show(listed, json=json)
 
 
-def _kept(options: AskingOptions) -> PolicyList:
+def _kept(config: Path | None, where: str | None) -> PolicyList:
     from unstrip.io.policy_list import kept
 
-    settings = configured(options.config)
+    settings = configured(config)
     if settings.list is None:
         raise Complaint("no list is configured", "give FILE, or [list] in the configuration")
-    with opened(options, settings) as store:
-        assert store is not None, "nobody can ask for none here"
-        found = kept(settings.list.source, store, datetime.now(UTC))
+    with reading(config, where) as store:
+        found = kept(settings.list.source, settings.list.key, store, datetime.now(UTC))
     if found.listed is None:
         words = found.trouble or "nothing is kept of the list that is configured"
         raise Complaint(words, "it is taken when policies are asked for", Exit.FALLS_SHORT)
@@ -72,7 +68,10 @@ def _kept(options: AskingOptions) -> PolicyList:
 @_signature
 @_json
 def verify(file: Path, key: Path, signature: Path | None, *, json: bool) -> None:
-    """Verify that FILE is a list that may be used now, signed by one of the keys."""
+    """Verify that the list in FILE is signed, and may be used now.
+
+    It has to be signed by one of the keys, and made for now.
+    """
     from unstrip.io import openpgp
     from unstrip.io.policy_list import beside_file
 
@@ -135,7 +134,7 @@ def _body(file: Path) -> bytes:
 
 
 def _read(path: Path, most: int) -> bytes:
-    from unstrip.io.policy_list import Unread, read
+    from unstrip.io.files import Unread, read
 
     try:
         return read(path, most)

@@ -13,16 +13,23 @@ from unstrip.faces.cli.speech import colourful
 
 _PATIENCE = 1.0  # seconds
 _CLEAR = "\r\x1b[K"  # the line that was shown
+_UP = "\x1b[A"
 
 
 @contextmanager
 def progress(count: int, label: str) -> Iterator[Callable[[], None]]:
-    """Show how far it is; what is given is to be called once for each of the `count` done."""
+    """Show how far it is; what is given is to be called once for each of the `count` done.
+
+    What was shown is wiped away in the end: whoever reads the report wants no more of it.
+    """
     if not colourful(sys.stderr):
         yield lambda: None
         return
-    with click.progressbar(length=count, label=label, file=sys.stderr, show_eta=False) as bar:
-        yield lambda: bar.update(1)
+    try:
+        with click.progressbar(length=count, label=label, file=sys.stderr, show_eta=False) as bar:
+            yield lambda: bar.update(1)
+    finally:
+        click.echo(f"{_UP}{_CLEAR}", nl=False, err=True)
 
 
 @contextmanager

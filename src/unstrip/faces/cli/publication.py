@@ -5,32 +5,28 @@ What is to be pasted stands by itself, with nothing before it on its lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from unstrip.escaping import brief
-from unstrip.evidence import Evidence
-from unstrip.faces.cli.report import WIDTH, certificate_words, wrapped
+from unstrip.faces.cli.again import Given, again
+from unstrip.faces.cli.report import WIDTH, wrapped
 from unstrip.faces.cli.speech import Exit, paint
-from unstrip.publication import Objection, Publication, Seen, Server, Step, Weight
-from unstrip.tlsa import match
+from unstrip.policy.dane import Standing
+from unstrip.publication import (
+    Agreement,
+    Objection,
+    Publication,
+    Seen,
+    Step,
+    Weight,
+    agreements,
+)
 
 _TONES = {Weight.REFUSED: "red", Weight.UNKNOWN: "yellow", Weight.NOTED: "yellow"}
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """One address of an MX host, in short words.
-
-    Attributes: host, address: which; certificate: what the web says of it; tlsa: whether the
-        published records are met; policy: whether the published policy has the host.
-    """
-
-    host: str
-    address: str
-    certificate: str
-    tlsa: str
-    policy: str
+_HEAD = ("host", "address", "certificate", "tlsa", "policy")
+_STANDINGS = {Standing.ABSENT: "none", Standing.FAILED: "not found out"}
+_OF_POLICY, _OF_KEYS = frozenset({"--mode", "--max-age"}), frozenset({"--next-key", "--next-cert"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,54 +56,75 @@ def exit_of(publication: Publication) -> Exit:
     return Exit.UNKNOWN if Weight.UNKNOWN in weights else Exit.MEETS
 
 
-def lines(seen: Seen, publication: Publication) -> Iterator[str]:
-    """Return all of it, line by line."""
+def lines(seen: Seen, publication: Publication, given: Given = ()) -> Iterator[str]:
+    """Return all of it, line by line.
+
+    Args: given: the options that it was asked for with, to be given again.
+    """
     code = exit_of(publication)
-    yield f"{seen.domain}: MTA-STS, mode {publication.mode.value}"
-    yield ""
-    table = [Agreement("host", "address", "certificate", "tlsa", "policy"), *agreements(seen)]
-    yield from _table([(r.host, r.address, r.certificate, r.tlsa, r.policy) for r in table])
+    yield from _title(seen, publication)
     if publication.objections:
         yield ""
     for objection in publication.objections:
         yield from _objection(objection)
     if not publication.refused:
         yield from _records(publication)
-    yield ""
+        yield from _policy(publication)
+    if publication.steps:
+        yield ""
     for number, step in enumerate(publication.steps, 1):
-        yield from _step(number, step)
+        yield from _step(number, step, _command(publication, step, given))
     yield ""
     words = "nothing is to be published as things are" if publication.refused else "printed"
     yield f"{words:<{WIDTH - 8}} exit {code.value}"
 
 
-def agreements(seen: Seen) -> Iterator[Agreement]:
-    """Yield what is seen at each address of each host."""
-    for server in seen.servers:
-        name, policy = brief(server.name), _policy(seen, server)
-        for visit in server.visits:
-            cells = certificate_words(visit, seen.at), _tlsa(seen, server, visit), policy
-            yield Agreement(name, visit.address or "-", *cells)
-        if not server.visits:
-            yield Agreement(name, "-", "-", "-", policy)
+def _title(seen: Seen, publication: Publication) -> Iterator[str]:
+    """What it is about, and what agrees; of a domain without hosts there is nothing to be told."""
+    if not seen.servers:
+        yield seen.domain
+        return
+    kinds = [each.kind for each in (*publication.unchanged, *publication.records)]
+    tlsa = "TLSA, " if "TLSA" in kinds else ""
+    yield f"{seen.domain}: {tlsa}MTA-STS in mode {publication.mode.value}"
+    yield ""
+    yield from _table([_HEAD, *(_cells(seen, each) for each in agreements(seen))])
 
 
-def _policy(seen: Seen, server: Server) -> str:
-    policy = seen.served.policy
-    if policy is None:
-        return "not published"
-    covered = "has it" if not policy.mx or policy.allows(server.name) else "has it not"
-    return f"{policy.mode.value}, {covered}" if policy.mx else policy.mode.value
+def _cells(seen: Seen, each: Agreement) -> tuple[str, ...]:
+    name = brief(each.host)
+    return name, each.address or "-", _certificate(seen, each), _tlsa(each), _held(seen, each)
 
 
-def _tlsa(seen: Seen, server: Server, visit: Evidence) -> str:
-    published = server.host.published
-    if not published:
-        return server.host.standing.value
-    if visit.handshake is None:
-        return "not met: no TLS"
-    found = match(published, visit.handshake.chain, server.host.names, seen.at)
-    return f"{'met' if found.valid else 'not met'}, of {len(published)}"
+def _certificate(seen: Seen, each: Agreement) -> str:
+    if each.faults is None:
+        return "-"
+    if each.faults or each.ends is None:
+        return ", ".join(fault.value for fault in each.faults)
+    return f"ok, {(each.ends - seen.at).days} days left"
+
+
+def _tlsa(each: Agreement) -> str:
+    if not each.records:
+        return _STANDINGS.get(each.standing, each.standing.value)
+    many = "1 record" if each.records == 1 else f"{each.records} records"
+    if each.met is None:
+        return many
+    if each.faults is None:
+        return f"{many}, but no TLS"
+    return f"{many}, fits" if each.met else f"{many}, does not fit"
+
+
+def _held(seen: Seen, each: Agreement) -> str:
+    """Say what policy is published, and whether it has the host."""
+    if each.mode is None and seen.served.fetch is not None:
+        return "could not be had"
+    if each.mode is None:
+        unknown = seen.served.record is not None and not seen.unheeded
+        return "not found out" if unknown else "none"
+    if each.named is None:
+        return f"mode {each.mode.value}"
+    return f"{each.mode.value}, {'names it' if each.named else 'does not name it'}"
 
 
 def _table(cells: list[tuple[str, ...]]) -> Iterator[str]:
@@ -128,22 +145,37 @@ def _objection(objection: Objection) -> Iterator[str]:
 def _records(publication: Publication) -> Iterator[str]:
     """The zone file may be pasted whole: what is left alone is a comment."""
     yield ""
-    yield "for the zone, each set in the place of the one that is there:"
+    if publication.records:
+        yield "for the zone, each set in the place of the one that is there:"
+    else:
+        yield "the zone has all that it should:"
     yield ""
     yield from (f"; unchanged: {record}" for record in publication.unchanged)
     yield from map(str, publication.records)
+
+
+def _policy(publication: Publication) -> Iterator[str]:
+    said = "unchanged" if publication.served else "its lines ended by CR LF"
     yield ""
-    yield f"for {publication.url}, its lines ended by CR LF:"
+    yield f"for {publication.url}, {said}:"
     yield ""
     yield from publication.policy.splitlines()
 
 
-def _step(number: int, step: Step) -> Iterator[str]:
+def _command(publication: Publication, step: Step, given: Given) -> str:
+    """Return how to ask then: what was wished is done by then, unless it was refused."""
+    if step.options is None:
+        return ""
+    command = f"unstrip publish {publication.domain}"
+    if not step.options:
+        return again(command, given)
+    done = _OF_POLICY if publication.refused else _OF_POLICY | _OF_KEYS
+    return again(command, given, *step.options, without=done)
+
+
+def _step(number: int, step: Step, command: str) -> Iterator[str]:
     when = f"not before {step.not_before:%Y-%m-%d %H:%M} UTC: " if step.not_before else ""
     rule = f" ({step.rule})" if step.rule else ""
-    yield from wrapped(f"{number}. {when}{step.words}{rule}", 2)
-    yield from _indented(step.lines)
-
-
-def _indented(texts: Iterable[str]) -> Iterator[str]:
-    yield from (f"       {text}" for text in texts)
+    colon = ":" if command else ""
+    yield from wrapped(f"{number}. {when}{step.words}{rule}{colon}", 2)
+    yield from (f"       {text}" for text in (command, *step.lines) if text)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from unstrip.faces.cli.again import Given, given
 from unstrip.faces.cli.asking import AskingOptions, asking, asks, named
-from unstrip.faces.cli.options import FILE, PORT, VisitOptions, terms
+from unstrip.faces.cli.options import PORT, VisitOptions, terms
 from unstrip.faces.cli.speech import Complaint, Exit, say
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ class Options:
     mode: str | None
     max_age: int | None
     rua: tuple[str, ...]
-    next_key: Path | None
-    next_cert: Path | None
+    next_key: tuple[str, ...]
+    next_cert: tuple[str, ...]
+    mx: tuple[str, ...]
     tlsa: bool | None
     port: int
     json: bool
@@ -58,8 +60,18 @@ class Options:
 @click.option(
     "--rua", multiple=True, metavar="URI", help="Where reports go.  [default: as published]"
 )
-@click.option("--next-key", type=FILE, metavar="PEM", help="The key that the MX will have next.")
-@click.option("--next-cert", type=FILE, metavar="PEM", help="The same, with its certificates.")
+@click.option(
+    "--next-key",
+    multiple=True,
+    metavar="[HOST=]PEM",
+    help="The key that the MX hosts will have next, or one of them.",
+)
+@click.option(
+    "--next-cert", multiple=True, metavar="[HOST=]PEM", help="The same, with its certificates."
+)
+@click.option(
+    "--mx", multiple=True, metavar="HOST", help="Have this in the policy before it is in the MX."
+)
 @click.option(
     "--tlsa/--no-tlsa",
     default=None,
@@ -79,7 +91,10 @@ class Options:
 )
 @click.option("--json", is_flag=True, help="One JSON object.")
 @asks
+@click.pass_context
 def publish(
+    context: click.Context,
+    /,
     domain: str,
     *,
     connect_to: str | None,
@@ -103,34 +118,33 @@ def publish(
     asked = AskingOptions(config, store, no_store, ca_file, policy)
     visits = VisitOptions(None, connect_to, "", ca_file, helo, timeout)
     name, wish = named(domain), _wish(chosen)
-    sys.exit(run(lambda: _publish(name, wish, chosen, asked, visits)))
+    seen, publication = run(lambda: _publish(name, wish, chosen, asked, visits))
+    sys.exit(_told(seen, publication, given(context), json=chosen.json))
 
 
 async def _publish(
     name: str, wish: Wish, chosen: Options, asked: AskingOptions, visits: VisitOptions
-) -> Exit:
-    from unstrip.faces.cli.publication import exit_of
+) -> tuple[Seen, Publication]:
     from unstrip.io.survey import survey
     from unstrip.publication import publish as published
 
     held = terms(visits)
     assert held.roots, "`terms` has read them"
-    async with asking(asked) as ask:
-        seen = await survey(name, ask.inquiry, held, chosen.port)
-    publication = published(seen, wish, held.roots)
-    _print(seen, publication, json=chosen.json)
-    return exit_of(publication)
+    async with asking(asked, believing=False) as ask:
+        seen = await survey(name, ask.inquiry, held, chosen.port, wish.mx)
+    return seen, published(seen, wish, held.roots)
 
 
-def _print(seen: Seen, publication: Publication, *, json: bool) -> None:
+def _told(seen: Seen, publication: Publication, options: Given, *, json: bool) -> Exit:
     from unstrip.evidence import to_json
-    from unstrip.faces.cli.publication import lines, record
+    from unstrip.faces.cli.publication import exit_of, lines, record
 
     if json:
         say(to_json(record(seen, publication)))
-        return
-    for line in lines(seen, publication):
-        say(line)
+    else:
+        for line in lines(seen, publication, options):
+            say(line)
+    return exit_of(publication)
 
 
 def _wish(chosen: Options) -> Wish:
@@ -143,6 +157,7 @@ def _wish(chosen: Options) -> Wish:
         rua=_destinations(chosen.rua),
         tlsa=chosen.tlsa,
         next=_next(chosen),
+        mx=tuple(map(named, chosen.mx)),
     )
 
 
@@ -155,21 +170,34 @@ def _destinations(uris: tuple[str, ...]) -> tuple[str, ...]:
         raise Complaint(f"--rua: {error}", "see RFC 8460, 3") from error
 
 
-def _next(chosen: Options) -> Key | None:
+def _next(chosen: Options) -> tuple[Key, ...]:
     from unstrip.publication import from_certificates, from_key
 
-    if chosen.next_key and chosen.next_cert:
-        raise Complaint("--next-key and --next-cert: give one of them", "a certificate has the key")
-    if chosen.next_cert:
-        return _key(chosen.next_cert, from_certificates)
-    return _key(chosen.next_key, from_key) if chosen.next_key else None
+    keys = [_key(text, from_key) for text in chosen.next_key]
+    keys += [_key(text, from_certificates) for text in chosen.next_cert]
+    if len({key.host for key in keys}) < len(keys):
+        words = "--next-key and --next-cert: one of them for a host, or for all"
+        raise Complaint(words, "for several: HOST=PEM, each host once")
+    return tuple(keys)
 
 
-def _key(path: Path, read: Callable[[bytes], Key]) -> Key:
+def _key(text: str, read: Callable[[bytes], Key]) -> Key:
     from unstrip.publication import BadPem
 
+    host, path = _placed(text)
     try:
         with path.open("rb") as file:
-            return read(file.read(_LARGEST_PEM))
-    except (OSError, BadPem) as error:
-        raise Complaint(f"{path}: {error}", "give a PEM file") from error
+            key = read(file.read(_LARGEST_PEM))
+    except OSError as error:
+        raise Complaint(f"{path} cannot be read: {error.strerror}") from error
+    except BadPem as error:
+        raise Complaint(f"{path}: {error}", error.hint) from error
+    return replace(key, host=host)
+
+
+def _placed(text: str) -> tuple[str, Path]:
+    """Take HOST=PEM apart; a file that has such a name is meant itself."""
+    host, equals, path = text.partition("=")
+    if not equals or Path(text).exists():
+        return "", Path(text)
+    return named(host), Path(path)

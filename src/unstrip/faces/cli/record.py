@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 from unstrip.comparison import Comparison
 from unstrip.evidence import Evidence
+from unstrip.faces.cli.notes import notes
 from unstrip.faces.cli.report import EXITS, exit_of, rows_of, worst
 from unstrip.io.check import Checked
 from unstrip.io.compare import Compared
 from unstrip.io.domain import DomainChecked, ServiceChecked
-from unstrip.policy.dane import Route
+from unstrip.policy.dane import Host, Route
+from unstrip.policy.mta_sts import Known, Mode
+from unstrip.policy.questions import Security
 from unstrip.verdict import Code, Standing, Verdict
 
 
@@ -48,17 +51,26 @@ class ServiceRecord:
 
     Attributes:
         service: "mail", or the label of its SRV records.
-        route: how its servers were found; words: why they were not.
+        route: how its servers were found; security: what DNSSEC says of that; words: why they
+            were not found.
+        dane: what DANE says of each of them.
+        mode: of the MTA-STS policy in force, None if none is; sts: all that is known of it.
         waits: why nothing is to be sent to any of them now, "" if something may be.
         alarms: what has changed that somebody else would have liked.
+        notes: whose fault it is, and what to do about it.
         servers: each of them, checked.
     """
 
     service: str
     route: Route
+    security: Security
     words: str
+    dane: tuple[Host, ...]
+    mode: Mode | None
+    sts: Known | None
     waits: str
     alarms: tuple[str, ...]
+    notes: tuple[str, ...]
     servers: tuple[Record, ...]
 
 
@@ -79,12 +91,18 @@ def domain_record(domain: DomainChecked) -> DomainRecord:
 
 def _service_record(service: ServiceChecked) -> ServiceRecord:
     derivation = service.inquired.derivation
+    policy = derivation.sts.in_force(derivation.at) if derivation.sts else None
     return ServiceRecord(
         service=derivation.sought.name,
         route=derivation.route.route,
+        security=derivation.route.security,
         words=derivation.route.words,
+        dane=derivation.route.hosts,
+        mode=policy.mode if policy else None,
+        sts=derivation.sts,
         waits=derivation.waits,
         alarms=service.inquired.alarms,
+        notes=tuple(notes(derivation)),
         servers=tuple(record(checked) for checked in service.servers),
     )
 

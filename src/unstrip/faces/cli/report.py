@@ -7,18 +7,21 @@ that show it, then what to do. Facts of the peer are escaped, and never mixed wi
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from unstrip.certificates import Unreadable, read
 from unstrip.escaping import printable
 from unstrip.evidence import Evidence
-from unstrip.faces.cli.advice import ADVICE, UNPROVEN_ROUTE
-from unstrip.faces.cli.domains import column, route_words
+from unstrip.faces.cli.advice import advised, without_server
+from unstrip.faces.cli.domains import column, takes_none, title, together
 from unstrip.faces.cli.speech import Exit, paint
+from unstrip.faces.cli.table import HEADINGS, table
 from unstrip.io.check import Checked
 from unstrip.io.domain import DomainChecked, ServiceChecked
 from unstrip.protocols import REGISTRY
@@ -27,32 +30,12 @@ from unstrip.upgrade import Outcome
 from unstrip.verdict import Code, Finding, Reach, Standing
 
 WIDTH = 100  # columns
-_HEADINGS = (
-    "verdict",
-    "host",
-    "protocol",
-    "upgrade",
-    "tls",
-    "certificate",
-    "policy",
-    "wiretap",
-    "attacker",
-    "later",
-)
+NONE = "none"  # the verdict on a domain that takes no mail
 SHORT = {
     Standing.MEETS: "ok",
     Standing.FALLS_SHORT: "short",
     Standing.TAMPERED: "tampered",
     Standing.UNKNOWN: "unknown",
-}
-_COLOURS = {
-    "safe": "green",
-    "reads": "red",
-    "-": "yellow",
-    "ok": "green",
-    "tampered": "red",
-    "short": "yellow",
-    "unknown": "yellow",
 }
 _MARKS = {Side.CLIENT: "C", Side.SERVER: "S"}
 EXITS = {
@@ -83,6 +66,18 @@ def row(checked: Checked, *, transcript: bool = False) -> Row:
     return Row(_cells(checked), tuple(_details(checked, transcript=transcript)), exit_of(checked))
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What there is to print of one target.
+
+    Attributes: rows: of its servers; about: what is known of it, a sentence each; nothing where
+        it is a server itself.
+    """
+
+    rows: list[Row]
+    about: tuple[str, ...] = ()
+
+
 def rows_of(domain: DomainChecked, *, transcript: bool = False) -> list[Row]:
     """Return what there is to print of a domain: a row a server, or why there is none.
 
@@ -90,19 +85,36 @@ def rows_of(domain: DomainChecked, *, transcript: bool = False) -> list[Row]:
     """
     empty = not any(service.servers for service in domain.services)
     rows: list[Row] = []
-    for service in domain.services:
-        rows += [row(checked, transcript=transcript) for checked in service.servers]
-        if not service.servers and (empty or service.failed):
-            rows.append(_row_without_server(service))
+    for services in together(domain):
+        servers = [checked for service in services for checked in service.servers]
+        rows += [row(checked, transcript=transcript) for checked in servers]
+        if not servers and (empty or services[0].failed):
+            rows.append(_row_without_server(services))
+        if services[0].inquired.derivation.left_out:
+            rows.append(_row_of_the_others(services))
     return rows
 
 
-def _row_without_server(service: ServiceChecked) -> Row:
-    derivation = service.inquired.derivation
-    cells = (SHORT[Standing.UNKNOWN], derivation.domain, derivation.sought.protocol)
-    blanks = ("-",) * (len(_HEADINGS) - len(cells))
-    words = f"{derivation.domain}, {derivation.sought.name}: {route_words(derivation)}"
-    return Row((*cells, *blanks), tuple(wrapped(words, 2)), Exit.UNKNOWN)
+def _row_of_the_others(services: list[ServiceChecked]) -> Row:
+    """Nobody knows anything of those that are too many to be looked at."""
+    derivation = services[0].inquired.derivation
+    blanks = ("-",) * (len(HEADINGS) - 3)
+    cells = (SHORT[Standing.UNKNOWN], derivation.domain, derivation.sought.protocol, *blanks)
+    words = f"{title(services)}: {derivation.route.words}"
+    advice = "to do: check the others by their names"
+    return Row(cells, (*wrapped(words, 2), *wrapped(advice, 4)), Exit.UNKNOWN)
+
+
+def _row_without_server(services: list[ServiceChecked]) -> Row:
+    derivation = services[0].inquired.derivation
+    protocol = derivation.sought.protocol if len(services) == 1 else "-"
+    blanks = ("-",) * (len(HEADINGS) - 3)
+    if takes_none(derivation):
+        return Row((NONE, derivation.domain, protocol, *blanks), (), Exit.MEETS)
+    cells = (SHORT[Standing.UNKNOWN], derivation.domain, protocol, *blanks)
+    words = f"{title(services)}: {derivation.route.route.value}"
+    advice = f"to do: {without_server(derivation.route)}"
+    return Row(cells, (*wrapped(words, 2), *wrapped(advice, 4)), Exit.UNKNOWN)
 
 
 def exit_of(checked: Checked) -> Exit:
@@ -115,34 +127,39 @@ def worst(exits: Iterable[Exit]) -> Exit:
     return min(exits, key=_GRAVITY.index, default=Exit.MEETS)
 
 
-def lines(rows: list[Row], heading: str, about: Iterable[str] = ()) -> Iterator[str]:
-    """Return the whole report, line by line.
-
-    Args: about: what is known of domains, before the table of their servers.
-    """
-    table = [_HEADINGS, *(row.cells for row in rows)]
-    widths = [max(len(cells[i]) for cells in table) for i in range(len(_HEADINGS))]
+def lines(told: Iterable[Told], heading: str) -> Iterator[str]:
+    """Return the whole report, line by line: what is known of a domain, then its servers."""
     yield heading
-    for text in about:
-        yield from wrapped(text, 2)
+    rows: list[Row] = []
+    for domain, several in groupby(told, key=lambda one: one.about):
+        found = [row for one in several for row in one.rows]
+        for text in domain:
+            yield from wrapped(text, 2)
+        yield from _table(found)
+        rows += found
+    yield from _summary(rows)
+
+
+def _table(rows: list[Row]) -> Iterator[str]:
+    """Yield the servers, and what was found at each of them."""
     yield ""
-    for cells in table:
-        yield "  " + "  ".join(_cell(*pair) for pair in zip(cells, widths, strict=True)).rstrip()
+    yield from table([row.cells for row in rows], width() if sys.stdout.isatty() else None)
     for one in rows:
         if one.details:
             yield ""
             yield from one.details
     yield ""
-    code = worst(one.exit for one in rows)
+
+
+def _summary(rows: list[Row]) -> Iterator[str]:
     counts = Counter(one.cells[0] for one in rows)
-    others = [f"{counts[word]} {word}" for word in ("tampered", "short", "unknown") if counts[word]]
-    summary = ", ".join([f"{counts['ok']} of {len(rows)} in order", *others])
-    yield f"{summary:<{WIDTH - 8}} exit {code.value}"
-
-
-def _cell(text: str, width: int) -> str:
-    padded = text.ljust(width)
-    return paint(padded, _COLOURS[text]) if text in _COLOURS else padded
+    servers = len(rows) - counts[NONE]
+    parts = [f"{counts['ok']} of {servers} in order"] if servers else []
+    parts += [f"{counts[word]} {word}" for word in ("tampered", "short", "unknown") if counts[word]]
+    if none := counts[NONE]:
+        parts.append("1 takes no mail" if none == 1 else f"{none} take no mail")
+    code = worst(one.exit for one in rows)
+    yield f"{', '.join(parts):<{width() - 8}} exit {code.value}"
 
 
 def _cells(checked: Checked) -> tuple[str, ...]:
@@ -210,22 +227,10 @@ def _details(checked: Checked, *, transcript: bool) -> Iterator[str]:
             yield from wrapped(_sentence(finding), 4)
             yield from _grounds(finding, evidence, 6)
     yield f"    required: {verdict.decision.level.value}, by {verdict.decision.why()}"
-    if advice := _advice(checked):
+    if advice := advised(checked):
         yield from wrapped(f"to do: {advice}", 4)
     if transcript:
         yield from transcript_lines(evidence)
-
-
-def _advice(checked: Checked) -> str:
-    """Say what to do, as far as it is not done already."""
-    verdict = checked.verdict
-    codes = {finding.code for finding in verdict.findings}
-    if verdict.code is Code.TLS_OK_UNAUTHENTICATED and Code.ROUTE_UNPROVEN in codes:
-        return UNPROVEN_ROUTE
-    advice = ADVICE.get(verdict.code, "")
-    if checked.beside:
-        advice = advice.replace("repeat with `--probe`; ", "").replace("and with `--probe`", "")
-    return advice
 
 
 def _sentence(finding: Finding) -> str:
@@ -240,7 +245,8 @@ def _grounds(finding: Finding, evidence: Evidence, indent: int) -> Iterator[str]
         spoken = evidence.transcript[proof.utterance]
         words = printable(proof.data[:WIDTH])
         place = f"{spoken.speaker.value} at {spoken.at:.3f} s, byte {proof.offset}"
-        yield f"{' ' * indent}- {place}: '{words}'"
+        label = f"{proof.words}: " if proof.words else ""
+        yield f"{' ' * indent}- {label}{place}: '{words}'"
     if finding.source:
         yield f"{' ' * indent}- source: {finding.source}"
 
@@ -263,11 +269,19 @@ def transcript_lines(evidence: Evidence) -> Iterator[str]:
 
 
 def wrapped(text: str, indent: int) -> list[str]:
-    """Return a sentence as lines, none of them longer than the terminal has columns, or 100."""
-    margin, width = (
-        " " * indent,
-        min(WIDTH, max(40, shutil.get_terminal_size((WIDTH, 24)).columns)),
-    )
+    """Return a sentence as lines, none of them longer than the terminal has columns."""
+    margin = " " * indent
     return textwrap.wrap(
-        text, width, initial_indent=margin, subsequent_indent=f"{margin}  ", break_on_hyphens=False
+        text,
+        width(),
+        initial_indent=margin,
+        subsequent_indent=f"{margin}  ",
+        break_on_hyphens=False,
     )
+
+
+def width() -> int:
+    """Return how many columns there are: the terminal's, and no more than are read with ease."""
+    if not sys.stdout.isatty():
+        return WIDTH
+    return min(WIDTH, max(40, shutil.get_terminal_size((WIDTH, 24)).columns))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import datetime
 from enum import IntEnum
 from typing import IO
 
@@ -39,14 +40,27 @@ class ReaderGone(Exception):
 
 def complain(words: str, hint: str = "") -> None:
     """Say what is wrong, and what could be done."""
-    click.echo(f"unstrip: error: {words}", err=True)
+    _tell(f"error: {words}")
     if hint:
-        click.echo(f"unstrip: hint: {hint}", err=True)
+        _tell(f"hint: {hint}")
 
 
 def warn(words: str) -> None:
     """Say what the user should know, although it went on."""
-    click.echo(f"unstrip: warning: {words}", err=True)
+    _tell(f"warning: {words}")
+
+
+def _tell(sentence: str) -> None:
+    """Write to standard error; where that cannot be written, the exit code says it all."""
+    try:
+        click.echo(f"unstrip: {sentence}", err=True)
+    except OSError:
+        give_up(sys.stderr)
+
+
+def give_up(stream: IO[str]) -> None:
+    """Write no more to a standard stream: what is in its buffer would fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def colourful(stream: IO[str]) -> bool:
@@ -59,6 +73,11 @@ def paint(text: str, colour: str) -> str:
     return click.style(text, fg=colour) if colourful(sys.stdout) else text
 
 
+def moment(at: datetime) -> str:
+    """Write a time as it is shown to people."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def say(text: str | bytes = "") -> None:
     """Print one line.
 
@@ -67,7 +86,9 @@ def say(text: str | bytes = "") -> None:
     try:
         click.echo(text, color=colourful(sys.stdout))
     except BrokenPipeError as error:
+        give_up(sys.stdout)
         raise ReaderGone from error
     except OSError as error:
+        give_up(sys.stdout)
         words = f"standard output cannot be written: {(error.strerror or str(error)).lower()}"
         raise Complaint(words, code=Exit.UNKNOWN) from error

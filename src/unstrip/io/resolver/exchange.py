@@ -21,7 +21,7 @@ import dns.message
 import dns.name
 import dns.rcode
 
-from unstrip.io.resolver.parsing import Garbled, parsed
+from unstrip.io.resolver.parsing import Garbled, Message, parsed
 from unstrip.io.resolver.servers import Server
 from unstrip.policy.questions import Dns
 
@@ -38,7 +38,7 @@ class BadName(ValueError):
 
 async def exchange(
     server: Server, question: Dns, *, unchecked: bool = False, mix_case: bool = False
-) -> dns.message.Message:
+) -> Message:
     """Return what `server` says; its questions and id are those that were asked.
 
     Args:
@@ -49,7 +49,7 @@ async def exchange(
     """
     query = ask(question, unchecked=unchecked, mix_case=mix_case)
     answer = await _exchange(server, query, mix_case=mix_case)
-    if answer.rcode() in _WITHOUT_EDNS and answer.edns < 0:
+    if answer.head.rcode() in _WITHOUT_EDNS and answer.head.edns < 0:
         query.use_edns(False)  # noqa: FBT003  # its own way to leave it out
         answer = await _exchange(server, query, mix_case=mix_case)
     return answer
@@ -65,11 +65,12 @@ def ask(question: Dns, *, unchecked: bool = False, mix_case: bool = False) -> dn
         name,
         question.kind.value,
         use_edns=0,
-        want_dnssec=True,
         payload=_PAYLOAD,
         id=secrets.randbelow(1 << 16),
     )
-    query.flags |= dns.flags.AD  # RFC 6840, 5.7: say whether it is authentic
+    # RFC 6840, 5.7: say whether it is authentic, and leave out the signatures, half of an answer:
+    # nobody here looks at them
+    query.flags |= dns.flags.AD
     if unchecked:
         query.flags |= dns.flags.CD
     return query
@@ -86,13 +87,11 @@ def name_of(text: str) -> dns.name.Name:
         raise BadName(f"there is no such name in DNS: {error}") from error
 
 
-async def _exchange(
-    server: Server, query: dns.message.Message, *, mix_case: bool
-) -> dns.message.Message:
+async def _exchange(server: Server, query: dns.message.Message, *, mix_case: bool) -> Message:
     forged: Garbled | None = None
     try:
         answer = read(await _by_udp(server, query.to_wire()), query, mix_case=mix_case)
-        if not answer.flags & dns.flags.TC:
+        if not answer.head.flags & dns.flags.TC:
             return answer
     except Garbled as error:
         forged = error
@@ -103,23 +102,21 @@ async def _exchange(
         if forged is None:
             raise
         raise forged from error  # what came by UDP says more than that there is no TCP
-    if answer.flags & dns.flags.TC:
+    if answer.head.flags & dns.flags.TC:
         raise Garbled("an answer that is cut short, by TCP")
     return answer
 
 
-def read(
-    heard: bytes, query: dns.message.Message, *, mix_case: bool = False
-) -> dns.message.Message:
+def read(heard: bytes, query: dns.message.Message, *, mix_case: bool = False) -> Message:
     """Return what was heard as the answer to `query`.
 
     Raises: Garbled: it is none.
     """
     answer = parsed(heard)
-    if not query.is_response(answer):
+    if not query.is_response(answer.head):
         raise Garbled("an answer to another question, or with another id")
     # names are equal whatever their capitals, labels are not
-    if mix_case and [q.name.labels for q in answer.question] != [
+    if mix_case and [q.name.labels for q in answer.head.question] != [
         q.name.labels for q in query.question
     ]:
         raise Garbled("an answer whose name is spelt otherwise than it was asked")

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import dns.edns
-import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
-import dns.rrset
 
 from unstrip.escaping import brief
+from unstrip.io.resolver.parsing import Entry, Message
 from unstrip.policy.questions import (
     Address,
     Alias,
@@ -50,25 +49,26 @@ class _End:
     """Where the aliases lead: the name, what is there, and for how long the way there holds."""
 
     name: dns.name.Name
-    records: dns.rrset.RRset | None
+    entries: list[Entry]
     ttl: int
 
 
-def answer(message: dns.message.Message, question: Dns) -> DnsAnswer:
+def answer(message: Message, question: Dns) -> DnsAnswer:
     """Return what `message` answers; nothing is said of DNSSEC.
 
     Args: message: a response to this very question.
     """
-    rcode = message.rcode()
+    rcode = message.head.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         words = ", ".join([dns.rcode.to_text(rcode), *errors(message)])
         return failure(Status.SERVFAIL, words)
     try:
         end = _follow(message)
-        records = tuple(map(_READERS[question.kind], end.records or ()))
+        read = (_READERS[question.kind](entry.data) for entry in end.entries)
+        records = tuple(dict.fromkeys(read))  # RFC 2181, 5: they are a set
     except (Unreadable, ValueError) as error:
         return failure(Status.MALFORMED, str(error))
-    canonical = "" if end.name == message.question[0].name else text(end.name)
+    canonical = "" if end.name == message.head.question[0].name else text(end.name)
     if rcode == dns.rcode.NXDOMAIN and records:
         return failure(Status.MALFORMED, "records of a name that is said not to be there")
     if records:
@@ -82,14 +82,14 @@ def failure(status: Status, words: str) -> DnsAnswer:
     return DnsAnswer(status, ttl=FAILURE_TTL, words=brief(words))
 
 
-def errors(message: dns.message.Message) -> list[str]:
+def errors(message: Message) -> list[str]:
     """Return what else the server says went wrong (RFC 8914), in its words."""
-    return [_error(option) for option in message.extended_errors()]
+    return [_error(option) for option in message.head.extended_errors()]
 
 
-def says_bogus(message: dns.message.Message) -> bool:
+def says_bogus(message: Message) -> bool:
     """Tell whether the server says that DNSSEC failed (RFC 8914)."""
-    return any(option.code in _BOGUS for option in message.extended_errors())
+    return any(option.code in _BOGUS for option in message.head.extended_errors())
 
 
 def text(name: dns.name.Name) -> str:
@@ -102,35 +102,52 @@ def _error(option: dns.edns.EDEOption) -> str:
     return f"{name} (EDE {int(option.code)})" + (f": {option.text}" if option.text else "")
 
 
-def _follow(message: dns.message.Message) -> _End:
+def _follow(message: Message) -> _End:
     """Go along the aliases (RFC 1034, 4.3.2).
 
-    Raises: Unreadable: they go round in a circle.
+    Raises: Unreadable: they go round in a circle, or lead from nowhere.
     """
-    question = message.question[0]
+    if not message.head.question:
+        raise Unreadable("an answer to no question")
+    question, there = message.head.question[0], _sets(message.answer)
     name, ttl = question.name, LONGEST
     for _ in range(_MOST_ALIASES):
-        found = message.get_rrset(message.answer, name, question.rdclass, question.rdtype)
-        if found is not None:
+        key = name.to_digestable()
+        if found := there.get((key, question.rdtype)):
             return _End(name, found, min(ttl, _ttl(found)))
-        alias = message.get_rrset(message.answer, name, question.rdclass, dns.rdatatype.CNAME)
+        alias = there.get((key, dns.rdatatype.CNAME))
         if alias is None:
-            return _End(name, None, ttl)
-        name, ttl = alias[0].target, min(ttl, _ttl(alias))
+            return _End(name, [], ttl)
+        name, ttl = _target(alias), min(ttl, _ttl(alias))
     raise Unreadable(f"more than {_MOST_ALIASES} aliases one after another")
 
 
-def _negative_ttl(message: dns.message.Message, end: _End) -> int:
+def _sets(entries: tuple[Entry, ...]) -> dict[tuple[bytes, int], list[Entry]]:
+    """Put together what is of one kind at one name."""
+    sets: dict[tuple[bytes, int], list[Entry]] = {}
+    for entry in entries:
+        sets.setdefault((entry.key, entry.kind), []).append(entry)
+    return sets
+
+
+def _target(alias: list[Entry]) -> dns.name.Name:
+    data: Any = alias[-1].data
+    target: dns.name.Name = data.target
+    return target
+
+
+def _negative_ttl(message: Message, end: _End) -> int:
     """RFC 2308, 5: as the SOA says, and not at all without one."""
-    for found in message.authority:
-        if found.rdtype == dns.rdatatype.SOA and end.name.is_subdomain(found.name):
-            minimum: int = found[0].minimum
-            return min(end.ttl, _ttl(found), minimum, LONGEST_NEGATIVE)
-    return 0
+    soa = message.soa
+    if soa is None or not end.name.is_subdomain(soa.name):
+        return 0
+    data: Any = soa.data
+    minimum: int = data.minimum
+    return min(end.ttl, _ttl([soa]), minimum, LONGEST_NEGATIVE)
 
 
-def _ttl(found: dns.rrset.RRset) -> int:
-    return found.ttl if found.ttl <= _LARGEST_TTL else 0
+def _ttl(entries: list[Entry]) -> int:
+    return min(entry.ttl if entry.ttl <= _LARGEST_TTL else 0 for entry in entries)
 
 
 def _address(data: Any) -> Record:  # noqa: ANN401  # see below

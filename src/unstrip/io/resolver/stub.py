@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import partial
 
 import dns.flags
-import dns.message
 import dns.rcode
 
 from unstrip.io.resolver import reading
@@ -105,9 +104,10 @@ class Stub:
         if finding.standing is not Standing.PROVED or answer.status is Status.MALFORMED:
             return answer
         if answer.failed:
-            forged = message.rcode() == dns.rcode.SERVFAIL and await self._hides(server, question)
+            refused = message.head.rcode() == dns.rcode.SERVFAIL
+            forged = refused and await self._hides(server, question)
             return replace(answer, security=Security.BOGUS) if forged else answer
-        authentic = message.flags & dns.flags.AD
+        authentic = message.head.flags & dns.flags.AD
         return replace(answer, security=Security.SECURE if authentic else Security.INSECURE)
 
     async def _hides(self, server: Server, question: Dns) -> bool:
@@ -119,7 +119,7 @@ class Stub:
             message = await exchange(server, question, unchecked=True, mix_case=self._mix_case)
         except (OSError, Garbled):
             return False
-        return message.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
+        return message.head.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
 
 
 def _is_final(answer: DnsAnswer, finding: Finding) -> bool:

@@ -8,19 +8,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from unstrip.io.files import NoHome, state_folder
 from unstrip.io.store.database import Database, StoreError
 from unstrip.io.store.policies import KeptList, Policies
 from unstrip.io.store.schema import bring_up_to_date
 from unstrip.io.store.visits import Remembered, Visits
 
-__all__ = ["KeptList", "Remembered", "Store", "StoreError", "default_path", "open_store"]
+__all__ = ["KeptList", "Remembered", "Store", "StoreError", "default_path", "file_of", "open_store"]
 
 
 def default_path() -> Path:
-    """Return where the store is, by the platform's convention; an old one keeps its name."""
-    import platformdirs
+    """Return where the store is, by the platform's convention; an old one keeps its name.
 
-    folder = platformdirs.user_state_path("unstrip")
+    Raises: StoreError: the user has no home directory.
+    """
+    try:
+        folder = state_folder()
+    except NoHome as error:
+        raise StoreError(f"{error} to keep the store in") from error
     path, old = folder / "store.sqlite3", folder / "history.sqlite3"
     return old if os.path.lexists(old) and not os.path.lexists(path) else path
 
@@ -56,14 +61,28 @@ class Store(Visits, Policies):
         self._database.close()
 
 
+def file_of(where: str) -> Path | None:
+    """Return the file that a store is in, None if it is a database of a server.
+
+    Raises: StoreError: it is neither.
+    """
+    if where.startswith(("postgresql://", "postgres://")):
+        return None
+    if "://" in where:
+        raise StoreError("a store is a file, or a URL that begins with postgresql://")
+    if where.startswith(("postgresql:", "postgres:")):  # a password may be in it
+        raise StoreError("a store in PostgreSQL is written postgresql://HOST/DATABASE")
+    if where in ("", ":memory:"):  # SQLite would forget either at the end
+        raise StoreError(f"'{where}' is no name of a file")
+    return Path(where)
+
+
 def _database(where: str) -> Database:
-    scheme, separator, _ = where.partition("://")
-    if not separator:
+    path = file_of(where)
+    if path is not None:
         from unstrip.io.store.sqlite import SqliteDatabase
 
-        return SqliteDatabase(Path(where))
-    if scheme not in ("postgresql", "postgres"):
-        raise StoreError("a store is a file, or a URL that begins with postgresql://")
+        return SqliteDatabase(path)
     try:
         from unstrip.io.store.postgresql import PostgresqlDatabase
     except ImportError as error:

@@ -7,18 +7,23 @@ on, and it never holds for longer than it was meant to, whatever becomes of the 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from unstrip.evidence import to_json
-from unstrip.io.store.database import Database, microseconds, moment
+from unstrip.io.store.database import Database, Row, microseconds, moment
 from unstrip.policy.mta_sts import Known, reconciled
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class KeptList:
-    """A list of policies, as it is kept: when it was made, as it says, and all of it."""
+    """A list of policies, as it is kept: who signed it, when it was made, as it says, and all."""
 
+    signer: str
     timestamp: datetime
     body: bytes
 
@@ -31,13 +36,13 @@ class Policies:
 
     def known(self, domain: str) -> Known | None:
         """Return what is remembered of a domain's MTA-STS policy."""
-        rows = self._database.rows("select known from policy where domain = ?", domain)
-        return self._database.read(Known, rows[0][0]) if rows else None
+        rows = self._database.rows("select domain, known from policy where domain = ?", domain)
+        return self._known(rows[0]) if rows else None
 
     def domains(self) -> tuple[Known, ...]:
         """Return what is remembered of MTA-STS, by domain."""
         rows = self._database.rows("select domain, known from policy")
-        return tuple(self._database.read(Known, row[1]) for row in sorted(rows))
+        return tuple(sorted(map(self._known, rows), key=lambda known: known.domain))
 
     def remember(self, base: Known | None, new: Known) -> Known:
         """Keep what came of a look, beside what others have found out meanwhile.
@@ -55,26 +60,55 @@ class Policies:
             self._database.run("delete from derivation where name = ?", new.domain)
         return kept
 
-    def keep_list(self, name: str, timestamp: datetime, body: bytes) -> bool:
-        """Keep a list, unless one that was made later is kept; tell whether it was."""
+    def keep_list(self, name: str, signers: Collection[str], new: KeptList) -> bool:
+        """Keep a list, unless another is kept that is no older; tell whether it is kept now.
+
+        Of two that were made in the same second nobody knows which is the newer.
+
+        Args: signers: whose lists count here; others with the same name are left as they are.
+        """
         with self._database.transaction():
-            kept = self.kept_list(name)
-            if kept is not None and kept.timestamp > timestamp:
+            kept = self.kept_list(name, signers)
+            if kept is not None and kept.body != new.body and kept.timestamp >= new.timestamp:
                 return False
-            if kept == KeptList(timestamp, body):
+            if self.kept_list(name, (new.signer,)) == new:
                 return True
             self._database.run(
-                "insert into policy_list (name, made, body) values (?, ?, ?)"
-                " on conflict (name) do update set made = excluded.made, body = excluded.body",
-                *(name, microseconds(timestamp), body),
+                "insert into policy_list (name, signer, made, body) values (?, ?, ?, ?)"
+                " on conflict (name, signer) do update set made = excluded.made,"
+                " body = excluded.body",
+                *(name, new.signer, microseconds(new.timestamp), new.body),
             )
             self._database.run("delete from derivation")  # any of them may rest on the old one
         return True
 
-    def kept_list(self, name: str) -> KeptList | None:
-        """Return the list that is kept."""
-        rows = self._database.rows("select made, body from policy_list where name = ?", name)
-        return KeptList(moment(rows[0][0]), rows[0][1]) if rows else None
+    def kept_list(self, name: str, signers: Collection[str]) -> KeptList | None:
+        """Return the newest list that is kept of those that one of `signers` has signed."""
+        query = "select signer, made, body from policy_list where name = ?"
+        found = [self._list(row) for row in self._database.rows(query, name) if row[0] in signers]
+        return max(found, key=lambda kept: (kept.timestamp, kept.signer), default=None)
+
+    def _known(self, row: Row) -> Known:
+        found = self._database.read(Known, row[1])
+        if found.domain != row[0]:
+            raise self._database.failed(
+                ValueError(f"a policy of {found.domain} for another domain")
+            )
+        return found
+
+    def _list(self, row: Row) -> KeptList:
+        signer, made, body = row
+        try:
+            return KeptList(signer, moment(self._kept(int, made)), self._kept(bytes, body))
+        except OverflowError as error:
+            raise self._database.failed(error) from error
+
+    def _kept(self, kind: type[T], value: object) -> T:
+        """Return what is kept, if it is of its kind: SQLite would keep anything anywhere."""
+        if isinstance(value, kind):
+            return value
+        words = f"{type(value).__name__} in the place of {kind.__name__}"
+        raise self._database.failed(TypeError(words))
 
     def keep_derived(self, name: str, made: datetime, expires: datetime, body: bytes) -> None:
         """Keep what was derived for a domain, unless what it rests on was replaced since."""
@@ -96,7 +130,7 @@ class Policies:
         at = microseconds(now)
         query = "select body from derivation where name = ? and made <= ? and expires > ?"
         rows = self._database.rows(query, name, at, at)
-        return rows[0][0] if rows else None
+        return self._kept(bytes, rows[0][0]) if rows else None
 
     def _forget_policy(self, domain: str) -> int:
         return self._database.run("delete from policy where domain = ?", domain)

@@ -18,7 +18,7 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from unstrip.hostname import is_address
+from unstrip.hostname import host_name, is_address
 from unstrip.io.store.database import PATIENCE, Database, Row, StoreError, Value
 from unstrip.io.trust import anchors
 
@@ -29,6 +29,9 @@ _SESSION = (
     f" set idle_in_transaction_session_timeout = '{2 * PATIENCE}s'"
 )
 _DEFAULTS: dict[str, Any] = {"connect_timeout": PATIENCE, "application_name": "unstrip"}
+_MISREAD = (
+    "the URL of the store cannot be understood; write @ / # : in a password as %40 %2F %23 %3A"
+)
 _TROUBLE = (psycopg.Error, OSError, ValueError)
 
 
@@ -43,8 +46,9 @@ class PostgresqlDatabase(Database):
     def __init__(self, url: str) -> None:
         try:
             self._settings: dict[str, Any] = conninfo_to_dict(url)
-        except psycopg.Error:  # which quotes it, password and all
-            raise StoreError("the URL of the store cannot be understood") from None
+            _check(self._settings)
+        except (psycopg.Error, ValueError):  # which quotes it, password and all
+            raise StoreError(_MISREAD) from None
         self.place = _place(self._settings)
         self._connection: _Connection | None = None
         self.version()
@@ -82,8 +86,8 @@ class PostgresqlDatabase(Database):
         It sees what others have committed up to each statement, whatever is the server's default:
         else it would see what was there before it had the lock.
         """
-        self.run("begin isolation level read committed")
-        self.rows("select pg_advisory_xact_lock(?)", _LOCK)
+        # both in one message: a way to the server and back is what costs
+        self.run(f"begin isolation level read committed; select pg_advisory_xact_lock({_LOCK})")
 
     def roll_back(self) -> None:
         """Undo what was done since the beginning."""
@@ -120,6 +124,26 @@ class _Connection(psycopg.Connection[Row]):
 @cache
 def _in_its_words(statement: str) -> str:
     return statement.replace("?", "%s")
+
+
+def _check(settings: dict[str, Any]) -> None:
+    """Refuse what is a piece of a password: libpq takes an `@` or a `/` in one for its end.
+
+    Raises: ValueError.
+    """
+    for host in _each(settings, "host"):
+        if host and not host.startswith("/"):
+            host_name(host)
+    for address in _each(settings, "hostaddr"):
+        ipaddress.ip_address(address or "::")
+    for port in _each(settings, "port"):
+        int(port or 0)
+    if set("@/") & set(settings.get("dbname", "")):
+        raise ValueError("no name of a database")
+
+
+def _each(settings: dict[str, Any], name: str) -> list[str]:
+    return str(settings.get(name, "")).split(",")
 
 
 def _setting(settings: dict[str, Any], name: str) -> str:

@@ -24,6 +24,12 @@ create table policy (domain text primary key, known {bytes} not null, kept bigin
 _LIST = """
 create table policy_list (name text primary key, made bigint not null, body {bytes} not null)
 """
+_SIGNED_LIST = """
+create table policy_list (
+    name text not null, signer text not null, made bigint not null, body {bytes} not null,
+    primary key (name, signer)
+)
+"""
 _DERIVATION = """
 create table derivation (
     name text primary key, made bigint not null, expires bigint not null, body {bytes} not null
@@ -32,7 +38,11 @@ create table derivation (
 _DERIVATION_INDEX = "create index derivation_expires on derivation (expires)"
 
 # what each version added, in what both databases have in common of SQL
-_STEPS = ((_VISIT, _VISIT_INDEX), (_POLICY, _LIST, _DERIVATION, _DERIVATION_INDEX))
+_STEPS = (
+    (_VISIT, _VISIT_INDEX),
+    (_POLICY, _LIST, _DERIVATION, _DERIVATION_INDEX),
+    ("drop table policy_list", _SIGNED_LIST),  # whose it was is not known: it is to come again
+)
 VERSION = len(_STEPS)
 
 

@@ -78,33 +78,41 @@ def discover(
     if not (again or known.due(now)):
         return known
     answer = yield from dns(f"_mta-sts.{domain}", Kind.TXT)
-    if answer.failed:
-        trouble = Trouble(now, answer.said(), certain=False)
-        return replace(known, looked=now, look=now + _LOOK_LEAST, record=trouble)
-    look = now + max(_LOOK_LEAST, min(timedelta(seconds=answer.ttl), _LOOK_MOST))
-    known = replace(known, looked=now, look=look, record=None)
-    try:
-        announced = record_id(txt.joined for txt in answer.of(Txt))
-    except BadRecord as error:
-        return replace(known, record=Trouble(now, str(error), certain=True), fetch=None)
-    if announced is None:
-        return _unannounced(known, answer, now)
-    if known.fetch is not None and known.fetch.id != announced:  # RFC 8461, 3.3: for each id
-        known = replace(known, fetch=None)
+    announced, fault = _heard(answer)
+    held = known.in_force(now) is not None
+    if announced is None and held:  # which is no way to withdraw a policy (RFC 8461, 3.1)
+        fault = fault or f"the record is gone, the policy holds: {answer.said()}"
+    known = _looked(known, answer, fault, now)
+    if announced is not None and known.fetch is not None and known.fetch.id != announced:
+        known = replace(known, fetch=None)  # RFC 8461, 3.3: patience is for each id
+    if announced is None and not held:
+        return known if answer.failed else replace(known, fetch=None)
+    # RFC 8461, 10.2: it is fetched anew regardless of the state of the record
+    announced = known.id if announced is None else announced
     if not _wanted(known, announced, now):
         return known
     return (yield from _fetched(known, announced, now))
 
 
-def _unannounced(known: Known, answer: DnsAnswer, now: datetime) -> Known:
-    """There is no record: a policy holds all the same until its time is over (RFC 8461, 3.1).
+def _heard(answer: DnsAnswer) -> tuple[str | None, str]:
+    """Return the id that the record announces, None if it announces none; and what is wrong."""
+    if answer.failed:
+        return None, answer.said()
+    try:
+        return record_id(txt.joined for txt in answer.of(Txt)), ""
+    except BadRecord as error:
+        return None, str(error)
 
-    That is worth a word, since it is what an attacker does, and no way to withdraw a policy.
+
+def _looked(known: Known, answer: DnsAnswer, fault: str, now: datetime) -> Known:
+    """Note what became of the look for the record, and when to look again.
+
+    Only DNSSEC can tell that it is the domain itself which is wrong.
     """
-    if known.in_force(now) is None:
-        return replace(known, fetch=None)
-    words = f"the record is gone, the policy holds: {answer.said()}"
-    return replace(known, record=Trouble(now, words, certain=True), fetch=None)
+    ttl = timedelta(seconds=0 if answer.failed else answer.ttl)
+    trouble = Trouble(now, fault, certain=answer.secure) if fault else None
+    look = now + max(_LOOK_LEAST, min(ttl, _LOOK_MOST))
+    return replace(known, looked=now, look=look, record=trouble)
 
 
 def _wanted(known: Known, announced: str, now: datetime) -> bool:

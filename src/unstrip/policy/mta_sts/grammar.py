@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Annotated
+
+import msgspec
 
 from unstrip.escaping import brief
 from unstrip.hostname import BadHostName, host_name
@@ -51,8 +54,8 @@ class StsPolicy:
     """
 
     mode: Mode
-    max_age: int
-    mx: tuple[str, ...] = ()
+    max_age: Annotated[int, msgspec.Meta(ge=0, le=_LONGEST_AGE)]  # held to when it is read again
+    mx: tuple[Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")], ...] = ()
     lines: tuple[str, ...] = ()
 
     def allows(self, host: str) -> bool:
@@ -90,7 +93,9 @@ def record_id(records: Iterable[bytes]) -> str | None:
             raise BadRecord(f"'{brief(field)}' is no field")
         found.setdefault(name, value)  # RFC 8461, 3.2: of two fields the first
     if not _ID.fullmatch(found.get("id", "")):
-        raise BadRecord(f"id '{brief(found['id'])}' is none" if "id" in found else "no id")
+        if "id" not in found:
+            raise BadRecord("no id")
+        raise BadRecord(f"id '{brief(found['id'])}' is not 1 to 32 letters and digits")
     return found["id"]
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeAlias
+
+import msgspec
 
 from unstrip.policy.mta_sts.grammar import StsPolicy
 from unstrip.policy.questions import ResultType
@@ -15,6 +18,11 @@ from unstrip.policy.questions import ResultType
 _REFRESH = timedelta(days=1)
 _WAIT_LEAST, _WAIT_MOST = timedelta(minutes=5), timedelta(hours=1)  # after a fetch failed
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_LAST = 9000  # a year: from there on times could not be reckoned with
+
+# what is remembered is read again; these are held to when it is
+Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+Times: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +38,20 @@ class Trouble:
         times: how often in a row.
     """
 
-    at: datetime
+    at: Time
     words: str
     certain: bool
     result: ResultType | None = None
     id: str = ""
-    times: int = 1
+    times: Times = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a time that no clock shows."""
+        _check(self.at)
 
     @property
     def over(self) -> datetime:
-        """Until when the policy host is left in peace (RFC 8461, 3.3: five minutes at least)."""
+        """Until when the policy host is not asked again (RFC 8461, 3.3: five minutes at least)."""
         return self.at + min(_WAIT_LEAST * (1 << min(self.times - 1, 10)), _WAIT_MOST)
 
 
@@ -59,11 +71,15 @@ class Known:
     domain: str
     policy: StsPolicy | None = None
     id: str = ""
-    fetched: datetime | None = None
-    looked: datetime | None = None
-    look: datetime | None = None
+    fetched: Time | None = None
+    looked: Time | None = None
+    look: Time | None = None
     record: Trouble | None = None
     fetch: Trouble | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse times that no clock shows."""
+        _check(self.fetched, self.looked, self.look)
 
     @property
     def expires(self) -> datetime | None:
@@ -102,6 +118,11 @@ class Known:
         if self.looked is None or self.look is None:
             return True
         return not self.looked <= now < self.look
+
+
+def _check(*times: datetime | None) -> None:
+    if any(time is not None and time.year > _LAST for time in times):
+        raise ValueError(f"a time after the year {_LAST}")
 
 
 def reconciled(base: Known | None, stored: Known | None, new: Known) -> Known:

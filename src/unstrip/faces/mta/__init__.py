@@ -1,0 +1,1 @@
+"""The policy daemon: mail servers ask, and are told what should happen."""

@@ -1,0 +1,213 @@
+"""The daemon: services at their sockets, within one event loop, from start to stop.
+
+- SIGHUP, or an hour with a list that might have changed: the configuration is read again. What
+  cannot be used of it leaves all as it was. No client notices but by the answers.
+- SIGTERM, or SIGINT: nobody new is let in, what was asked is answered, and that was it.
+- What `[serve]` says of places and limits holds until the end: sockets are made at the start only,
+  when there may be rights that are given up later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from http import HTTPStatus
+
+import msgspec
+
+from unstrip.escaping import brief
+from unstrip.evidence import to_json
+from unstrip.faces.mta.desk import Desk
+from unstrip.faces.mta.generation import generation
+from unstrip.faces.mta.http import Http, Page
+from unstrip.faces.mta.listening import Ear
+from unstrip.faces.mta.log import Log
+from unstrip.faces.mta.metrics import Metrics, Tally
+from unstrip.faces.mta.openapi import description
+from unstrip.faces.mta.server import Limits, Service
+from unstrip.faces.mta.systemd import Systemd
+from unstrip.faces.mta.watch import Watch
+from unstrip.io.assembly import Unusable
+from unstrip.io.configuration import BadConfiguration, Configuration
+from unstrip.io.serving import LimitSettings, LogSettings, ServeSettings
+from unstrip.mta.readsocket import ReadSocket
+from unstrip.mta.socketmap import Socketmap
+from unstrip.mta.tcp_table import TcpTable
+from unstrip.mta.tongue import Tongue
+
+_HOUR = 3600.0  # seconds until a list is looked for again
+_GRACE = 60.0  # seconds for look-ups that began with what is believed no more
+_MIB = 1024 * 1024
+
+
+class Daemon:
+    """One process.
+
+    Args: settings: as they were read at the start; read: reads them again; ears: what we listen at.
+    """
+
+    def __init__(
+        self,
+        settings: Configuration,
+        read: Callable[[], Configuration],
+        ears: Sequence[Ear],
+        log: Log,
+        systemd: Systemd,
+    ) -> None:
+        self._settings, self._read, self._ears = settings, read, ears
+        self._log, self._systemd = log, systemd
+        self._watch = Watch(log)
+        self._tally = Tally(self._watch)
+        self._over, self._again = asyncio.Event(), asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until told to stop.
+
+        Raises: Unusable: it cannot begin.
+        """
+        asyncio.get_running_loop().set_exception_handler(self._defect)
+        self._believed = await generation(self._settings, self._watch)
+        self._tally.believed = time.time()
+        self._heed_signals()
+        spoken = dict.fromkeys(ear.speaks for ear in self._ears)
+        self._tally.services = {speaks: self._service(speaks) for speaks in spoken}
+        listeners = [await self._listen(ear) for ear in self._ears]
+        chores = [asyncio.create_task(chore) for chore in (self._renew(), self._live())]
+        self._systemd.ready()
+        self._log.info("ready")
+        await self._over.wait()
+        self._systemd.stopping()
+        for chore in chores:
+            chore.cancel()
+        await self._close(listeners)
+
+    # Start and stop
+
+    def _heed_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._over.set)
+        loop.add_signal_handler(signal.SIGHUP, self._again.set)
+
+    def _service(self, speaks: str) -> Service:
+        limits = self._settings.serve.limits
+        desk = Desk(
+            self._tongue(speaks),
+            self._believed.inquiry,
+            patience=limits.patience,
+            room=limits.memory * _MIB,
+            note=lambda words: self._log.error("failed", words=words),
+        )
+        return Service(desk, _limits(limits))
+
+    def _tongue(self, speaks: str) -> Tongue:
+        settings = self._settings.serve
+        if speaks == "socketmap":
+            return Socketmap(_maps(settings))
+        if speaks == "tcp-table":
+            return TcpTable(settings.tcp_reports)
+        if speaks == "exim":
+            return ReadSocket()
+        exposed = any(place.exposed for place in settings.listen if place.speaks == speaks)
+        return Http(self._pages(), guarded=not exposed)
+
+    def _pages(self) -> dict[str, Callable[[], Page]]:
+        return {
+            "/healthz": self._health,
+            "/metrics": Metrics(self._tally).page,
+            "/openapi.json": lambda: Page(description()),
+        }
+
+    def _health(self) -> Page:
+        if ails := self._believed.ails():
+            return Page(to_json({"error": brief(ails)}), status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return Page(to_json({"status": "ok"}))
+
+    async def _listen(self, ear: Ear) -> asyncio.AbstractServer:
+        loop, service = asyncio.get_running_loop(), self._tally.services[ear.speaks]
+        self._log.info("listening", speaks=ear.speaks, at=ear.where)
+        if ear.sock.family == socket.AF_UNIX:
+            return await loop.create_unix_server(service.connection, sock=ear.sock)
+        return await loop.create_server(service.connection, sock=ear.sock)
+
+    async def _close(self, listeners: Sequence[asyncio.AbstractServer]) -> None:
+        for listener in listeners:
+            listener.close()
+        services = self._tally.services.values()
+        patience = self._settings.serve.limits.stop
+        await asyncio.gather(*(service.close(patience) for service in services))
+        await asyncio.gather(*(service.desk.close() for service in services))
+        self._believed.store.close()
+        self._log.info("stopped", answers=sum(sum(s.desk.answers.values()) for s in services))
+
+    # Chores
+
+    async def _renew(self) -> None:
+        """Read the configuration again whenever that is due."""
+        while True:
+            seconds = _HOUR if self._believed.settings.list else None
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._again.wait(), seconds)
+            self._again.clear()
+            self._systemd.reloading()
+            try:
+                await self._reload()
+            except (BadConfiguration, Unusable) as error:
+                self._unchanged(str(error))
+            except Exception as error:  # noqa: BLE001  # a mistake of ours ends no service either
+                self._unchanged(f"{type(error).__name__}: {error}")
+            self._systemd.ready()
+
+    def _unchanged(self, words: str) -> None:
+        self._tally.reloads["failed"] += 1
+        self._log.error("not reloaded", words=words)
+
+    async def _reload(self) -> None:
+        before, settings = self._believed, self._read()
+        self._believed = await generation(settings, self._watch, before)
+        for service in self._tally.services.values():
+            service.desk.believe(self._believed.inquiry)
+        if self._believed.store is not before.store:
+            asyncio.get_running_loop().call_later(_GRACE, before.store.close)
+        self._log.set(settings.serve.log.level, settings.serve.log.format)
+        self._tally.reloads["done"] += 1
+        self._tally.believed = time.time()
+        self._log.info("reloaded")
+        if _fixed(settings.serve) != _fixed(self._settings.serve):
+            self._log.warning("restart needed", words="[serve] has other places, maps or limits")
+
+    async def _live(self) -> None:
+        """Tell systemd that the loop goes round, twice as often as it wants to hear it."""
+        while self._systemd.watchdog:
+            self._systemd.alive()
+            await asyncio.sleep(self._systemd.watchdog / 2)
+
+    def _defect(self, _loop: asyncio.AbstractEventLoop, told: dict[str, object]) -> None:
+        """Tell of what nobody has caught; the others go on."""
+        error = told.get("exception")
+        words = f"{type(error).__name__}: {error}" if error else str(told.get("message"))
+        self._log.error("defect", words=words)
+
+
+def _limits(settings: LimitSettings) -> Limits:
+    return Limits(
+        idle=settings.idle,
+        half=settings.half,
+        unread=settings.unread,
+        waiting=settings.waiting,
+        connections=settings.connections,
+    )
+
+
+def _maps(settings: ServeSettings) -> dict[str, bool]:
+    """Return whether each map may be told what goes into reports."""
+    return dict.fromkeys(settings.maps, False) | dict.fromkeys(settings.reporting_maps, True)
+
+
+def _fixed(settings: ServeSettings) -> ServeSettings:
+    """Return what holds until the end: all but how it is told."""
+    return msgspec.structs.replace(settings, log=LogSettings())

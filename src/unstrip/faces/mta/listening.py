@@ -1,0 +1,159 @@
+"""Sockets to listen at: made as they are configured, or taken over from systemd.
+
+- A UNIX socket is nobody's but ours until owner, group and mode are as configured.
+- What is in its place is removed only if it is a socket at which nobody listens.
+- Where systemd hands sockets over, those are all there are.
+- At the end only a socket that we have made is removed, and only if it still is that one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from unstrip.escaping import printable
+from unstrip.io.serving import Place, Tongue
+
+_BACKLOG = 1024
+_PATIENCE = 2.0  # seconds for whoever might listen in our place
+
+
+class CannotListen(Exception):
+    """There is no listening at a place; the message says where, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """A socket that listens.
+
+    Attributes: speaks: what is spoken there; sock; path: of a UNIX socket that we have made; mark:
+        what it is known by on the disk.
+    """
+
+    speaks: str
+    sock: socket.socket
+    path: Path | None = None
+    mark: tuple[int, int] = (0, 0)
+
+    @property
+    def where(self) -> str:
+        """The address, as it is configured."""
+        name = self.sock.getsockname()
+        if self.sock.family == socket.AF_UNIX:
+            return f"unix:{printable(name)}"
+        host, port = name[:2]
+        return f"[{host}]:{port}" if self.sock.family == socket.AF_INET6 else f"{host}:{port}"
+
+    def close(self) -> None:
+        """Listen no more."""
+        self.sock.close()
+        if self.path is not None:
+            with suppress(OSError):
+                if _mark(self.path) == self.mark:
+                    self.path.unlink()
+
+
+def ears(places: Iterable[Place], handed: Iterable[tuple[str, socket.socket]]) -> list[Ear]:
+    """Return what listens: what was handed over, else a socket at each place.
+
+    Raises: CannotListen: at one of them; then nobody listens at the others either.
+    """
+    given, made = list(handed), list[Ear]()
+    with ExitStack() as stack:
+        for ear in _taken(given) if given else map(_listening, places):
+            stack.callback(ear.close)
+            made.append(ear)
+        stack.pop_all()
+    return made
+
+
+def _taken(handed: Iterable[tuple[str, socket.socket]]) -> Iterator[Ear]:
+    for name, sock in handed:
+        if name not in get_args(Tongue):
+            known = ", ".join(get_args(Tongue))
+            words = f"a socket of systemd has the FileDescriptorName {printable(name)}"
+            raise CannotListen(f"{words}, which is none of {known}")
+        yield Ear(name, sock)
+
+
+def _listening(place: Place) -> Ear:
+    try:
+        return _by_path(place, place.path) if place.path else _by_address(place)
+    except (OSError, LookupError) as error:  # shutil knows no such user
+        words = getattr(error, "strerror", None) or str(error)
+        raise CannotListen(f"{printable(place.at)}: {words.lower()}") from error
+
+
+def _by_address(place: Place) -> Ear:
+    host, port = place.address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    sock.settimeout(0)
+    return Ear(place.speaks, sock)
+
+
+def _by_path(place: Place, path: Path) -> Ear:
+    _make_room(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        before = os.umask(0o177)
+        try:
+            sock.bind(str(path))
+        finally:
+            os.umask(before)
+        ear = Ear(place.speaks, sock, path, _mark(path))
+    except OSError:
+        sock.close()
+        raise
+    try:
+        _hand_out(path, place)
+        sock.listen(_BACKLOG)
+        sock.settimeout(0)
+    except (OSError, LookupError):
+        ear.close()
+        raise
+    return ear
+
+
+def _hand_out(path: Path, place: Place) -> None:
+    """Give the socket its owner, group and mode."""
+    if place.owner is not None and place.group is not None:
+        shutil.chown(path, place.owner, place.group)
+    elif place.owner is not None:
+        shutil.chown(path, place.owner)
+    elif place.group is not None:
+        shutil.chown(path, group=place.group)
+    path.chmod(int(place.mode, 8))
+
+
+def _make_room(path: Path) -> None:
+    """Remove a socket that was left behind.
+
+    Raises: OSError: something else is there, or somebody listens at it.
+    """
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(kind):
+        raise FileExistsError(0, "something is there, and it is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PATIENCE)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise FileExistsError(0, "somebody listens there already")
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    found = path.lstat()
+    return found.st_dev, found.st_ino

@@ -1,0 +1,163 @@
+"""Making an inquiry of what is configured: resolver, web client, store, table and list.
+
+Each face that asks for policies does it by this. What is configured and cannot be used is an error,
+never left out in silence: it might have raised the bar.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from unstrip.certificates import Anchors
+from unstrip.derivation import Beliefs
+from unstrip.io.configuration import Configuration, ListSettings
+from unstrip.io.files import NoHome, Unread, configuration_folder, read_text
+from unstrip.io.https import Fetcher
+from unstrip.io.inquiry import TIMEOUT, Inquiry, Memory
+from unstrip.io.resolver import Resolver
+from unstrip.io.resolver.configured import distrust
+from unstrip.io.resolver.configured import resolver as made
+from unstrip.io.resolver.unbound import Unavailable
+from unstrip.io.store import KeptList, Store
+from unstrip.policy import local
+from unstrip.policy.questions import Answer, Question
+from unstrip.policy.starttls_everywhere import LONGEST, PolicyList
+
+if TYPE_CHECKING:
+    from unstrip.io.policy_list import Lists
+
+Q = TypeVar("Q", bound=Question)
+A = TypeVar("A", bound=Answer)
+Hear = Callable[[Question, Answer], None]
+Tell = Callable[[str], None]
+
+_LONGEST_TABLE = 1024 * 1024  # bytes
+_TABLE = "see docs/reference/policy-file.md"
+
+
+class Unusable(ValueError):
+    """Something that is configured cannot be used.
+
+    Attributes: hint: what could be done.
+    """
+
+    def __init__(self, words: str, hint: str) -> None:
+        super().__init__(words)
+        self.hint = hint
+
+
+class NoList(Unusable):
+    """There is no list of policies, neither a new one nor one that is kept."""
+
+
+def resolver(settings: Configuration) -> Resolver:
+    """Return the resolver, for use within one event loop.
+
+    Raises: Unusable.
+    """
+    try:
+        return made(settings)
+    except Unavailable as error:
+        raise Unusable(str(error), 'or set backend = "stub" in the configuration') from error
+
+
+def table(path: Path | None) -> local.Table:
+    """Return the operator's table; only the default one may be missing.
+
+    Raises: Unusable.
+    """
+    try:
+        chosen = path or configuration_folder() / "policy.toml"
+        if path is None and not os.path.lexists(chosen):
+            return local.Table()  # anything else that cannot be read is an error, no empty table
+        return local.parse(read_text(chosen, _LONGEST_TABLE))
+    except NoHome as error:
+        raise Unusable(f"{error} to find the table in", "give --policy TOML") from error
+    except Unread as error:
+        raise Unusable(str(error), _TABLE) from error
+    except local.BadTable as error:
+        raise Unusable(f"{chosen}: {error}", _TABLE) from error
+
+
+def beliefs(rules: local.Table, store: Store | None) -> Beliefs:
+    """Return what the operator and earlier visits say."""
+    if store is None:
+        return Beliefs(rules)
+    return Beliefs(rules, visits=store.visits, visits_of=store.visits_of)
+
+
+def inquiry(
+    settings: Configuration,
+    asked: Resolver,
+    trusted: Anchors,
+    believed: Beliefs,
+    memory: Memory | None,
+    *,
+    alarms: tuple[str, ...] = (),
+    hear: Hear,
+    timeout: float = TIMEOUT,
+) -> Inquiry:
+    """Return what asks; `hear` is told of every question that was answered."""
+    return Inquiry(
+        _heard(asked.ask, hear),
+        _heard(Fetcher(asked.ask, trusted).get, hear),
+        believed,
+        memory,
+        distrust(settings),
+        alarms=alarms,
+        timeout=timeout,
+    )
+
+
+async def listed(
+    settings: ListSettings, store: Store | None, asked: Resolver, trusted: Anchors
+) -> tuple[PolicyList | None, tuple[str, ...]]:
+    """Return the list that is configured, and what is wrong with it.
+
+    One whose time is over says nothing any more, as its maker wrote it; the other sources go on.
+
+    Raises: NoList.
+    """
+    from unstrip.io.policy_list import load  # OpenPGP comes with it, 6 MB
+
+    fetch = Fetcher(asked.ask, trusted, most=LONGEST).get
+    lists: Lists = store if store is not None else _Nowhere()
+    found = await load(
+        settings.source,
+        settings.key,
+        lists,
+        datetime.now(UTC),
+        fetch,
+        signature=settings.signed,
+    )
+    if found.listed is None and not found.over:
+        words = "take [list] out of the configuration to do without"
+        raise NoList(f"list: {found.trouble}", words)
+    if not found.trouble:
+        return found.listed, ()
+    now = "it says nothing any more" if found.over else "the one that is kept goes on being used"
+    return found.listed, (f"list: {found.trouble}; {now}",)
+
+
+class _Nowhere:
+    """Keeps no list."""
+
+    def keep_list(self, _name: str, _signers: Collection[str], _new: KeptList) -> bool:
+        """Say that there is no newer one."""
+        return True
+
+    def kept_list(self, _name: str, _signers: Collection[str]) -> None:
+        """Say that there is none."""
+
+
+def _heard(ask: Callable[[Q], Awaitable[A]], hear: Hear) -> Callable[[Q], Awaitable[A]]:
+    async def heard(question: Q) -> A:
+        answer = await ask(question)
+        hear(question, answer)
+        return answer
+
+    return heard

@@ -1,0 +1,1 @@
+"""The policy daemon, as mail servers meet it."""

@@ -1,0 +1,128 @@
+"""Sockets: made as configured, nobody else's removed, and gone at the end."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import socket
+import stat
+
+import pytest
+
+from unstrip.faces.mta.listening import CannotListen, ears
+from unstrip.io.serving import Place
+
+
+def one(place: Place):
+    (ear,) = ears([place], [])
+    return ear
+
+
+def test_a_tcp_socket_listens_where_it_says(tmp_path):
+    ear = one(Place("http", "127.0.0.1:0"))
+    host, _, port = ear.where.rpartition(":")
+    assert host == "127.0.0.1"
+    socket.create_connection((host, int(port)), 5).close()
+    ear.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), 5)
+
+
+def test_a_unix_socket_has_its_owner_group_and_mode(tmp_path):
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    group = grp.getgrgid(os.getegid()).gr_name
+    at = f"unix:{tmp_path}/s"
+    ear = one(Place("exim", at, owner=user, group=group, mode="0604"))
+    found = (tmp_path / "s").stat()
+    assert stat.S_IMODE(found.st_mode) == 0o604
+    assert (found.st_uid, found.st_gid) == (os.geteuid(), os.getegid())
+    assert ear.where == at
+    ear.close()
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("key", ["owner", "group"])
+def test_an_owner_who_is_nobody_is_an_error_and_no_socket_is_left(tmp_path, key):
+    with pytest.raises(CannotListen, match=r"unix:.*: "):
+        one(Place("exim", f"unix:{tmp_path}/s", **{key: "nobody-has-this-name"}))
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_socket_that_was_left_behind_is_replaced(tmp_path):
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "s"))
+    ear = one(Place("exim", f"unix:{tmp_path}/s"))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "s"))
+    ear.close()
+
+
+def test_a_socket_at_which_somebody_listens_is_left_alone(tmp_path):
+    place = Place("exim", f"unix:{tmp_path}/s")
+    first = one(place)
+    with pytest.raises(CannotListen, match="somebody listens there already"):
+        one(place)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "s"))
+    first.close()
+
+
+@pytest.mark.parametrize("make", ["touch", "mkdir"])
+def test_what_is_no_socket_is_left_alone(tmp_path, make):
+    getattr(tmp_path / "s", make)()
+    with pytest.raises(CannotListen, match="it is no socket"):
+        one(Place("exim", f"unix:{tmp_path}/s"))
+    assert (tmp_path / "s").exists()
+
+
+def test_a_link_is_not_followed(tmp_path):
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "other"))
+    (tmp_path / "s").symlink_to(tmp_path / "other")
+    with pytest.raises(CannotListen, match="it is no socket"):
+        one(Place("exim", f"unix:{tmp_path}/s"))
+    assert (tmp_path / "other").is_socket()
+
+
+def test_a_socket_that_took_our_place_is_left_alone(tmp_path):
+    path = tmp_path / "s"
+    ear = one(Place("exim", f"unix:{path}"))
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        ear.close()
+    assert path.is_socket()
+
+
+def test_where_one_place_cannot_be_had_nobody_listens_at_the_others(tmp_path):
+    places = [
+        Place("exim", f"unix:{tmp_path}/s"),
+        Place("http", f"unix:{tmp_path}/nowhere/s"),
+    ]
+    with pytest.raises(CannotListen, match="no such file or directory"):
+        ears(places, [])
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_port_that_is_taken_is_an_error():
+    ear = one(Place("http", "127.0.0.1:0"))
+    with pytest.raises(CannotListen, match=f"{ear.where}: address already in use"):
+        one(Place("http", ear.where))
+    ear.close()
+
+
+def test_sockets_that_were_handed_over_are_all_there_are(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        (ear,) = ears([Place("exim", f"unix:{tmp_path}/s")], [("http", given)])
+        assert (ear.speaks, ear.sock) == ("http", given)
+    assert not (tmp_path / "s").exists()
+
+
+def test_one_of_another_name_is_an_error():
+    known = "none of socketmap, tcp-table, exim, http"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as given,
+        pytest.raises(CannotListen, match=known),
+    ):
+        ears([], [("smtp", given)])
