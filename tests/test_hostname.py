@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstrip.hostname import BadHostName, host_name, is_address
+from unstrip.hostname import BadHostName, host_name, is_address, is_host_name
 
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 
@@ -88,3 +88,15 @@ def test_an_address_is_told_from_a_name(text):
 )
 def test_what_only_looks_like_an_address_is_none(text):
     assert not is_address(text)
+
+
+@pytest.mark.parametrize("text", ["mx.example.org", "xn--bcher-kva.example", "localhost", "1.mx"])
+def test_a_name_in_its_one_spelling_names_a_host(text):
+    assert is_host_name(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["192.0.2.1", "2001:db8::1", "127.1", "mx.1", "MX.example.org", "a b", "", "*.example"]
+)
+def test_what_is_an_address_or_reads_as_one_names_no_host(text):
+    assert not is_host_name(text)

@@ -40,6 +40,18 @@ def is_address(text: str) -> bool:
     return True
 
 
+def is_host_name(text: str) -> bool:
+    """Tell whether what DNS calls a host is one: in its one spelling, and no address.
+
+    A name that ends in a number is none, since it reads as an address (RFC 1123, 2.1).
+    """
+    numeric = text.rpartition(".")[2].isdigit()
+    try:
+        return host_name(text) == text and not (is_address(text) or numeric)
+    except BadHostName:
+        return False
+
+
 def _a_labels(name: str) -> str:
     if name.isascii():
         return name

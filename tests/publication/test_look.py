@@ -16,11 +16,12 @@ from tests.policy.answering import (
     nothing,
 )
 from tests.publication.scene import DOMAIN, MX1, MX2, NOW, TESTING
+from unstrip.hostname import is_host_name
 from unstrip.policy.dane import Route
 from unstrip.policy.mta_sts import Mode
 from unstrip.policy.questions import Address, Dns, DnsAnswer, Kind, Mx, Security, Status
 from unstrip.publication import look
-from unstrip.publication.look import MOST_ADDRESSES, is_name
+from unstrip.publication.look import MOST_ADDRESSES
 
 
 def test_hosts_policy_and_reports_are_looked_for(scene):
@@ -115,8 +116,8 @@ def test_where_no_mail_is_taken_no_host_is_to_come(scene):
 
 @pytest.mark.parametrize("name", ["192.0.2.1", "2001:db8::1", "MX.example", "a b.example", ""])
 def test_what_is_no_name_of_a_host(name):
-    assert not is_name(name)
+    assert not is_host_name(name)
 
 
 def test_what_is_one():
-    assert is_name(MX1)
+    assert is_host_name(MX1)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from unstrip.hostname import BadHostName, host_name, is_address
+from unstrip.hostname import is_host_name
 from unstrip.policy.questions import (
     Dns,
     DnsAnswer,
@@ -196,7 +196,7 @@ def following(answer: DnsAnswer) -> tuple[Dns, ...]:
     if answer.failed or answer.security is Security.UNCHECKED:
         return ()
     places = (*_posted(answer, 0), *_served(answer))[:MOST_HOSTS]
-    hosts = dict.fromkeys(place.host for place in places if _is_host_name(place.host))
+    hosts = dict.fromkeys(place.host for place in places if is_host_name(place.host))
     return tuple(Dns(host, kind) for host in hosts for kind in (Kind.A, Kind.AAAA))
 
 
@@ -273,7 +273,7 @@ def _host(name: str, way: _Way) -> Source[Host]:
     """Find out about one server: its addresses, its base domain, its records."""
     resistant = way.security is Security.SECURE
     host = Host(name, way.port, Standing.ABSENT, resistant=resistant, ttl=way.ttl)
-    if not _is_host_name(name):
+    if not is_host_name(name):
         return replace(host, standing=Standing.UNREACHABLE, words="not a host name")
     if way.security is Security.UNCHECKED:  # then nothing of what follows can be better
         return replace(host, standing=Standing.UNCHECKED, words=way.words)
@@ -364,12 +364,3 @@ def _result(answer: DnsAnswer) -> ResultType | None:
 
 def _names(*names: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
-
-
-def _is_host_name(name: str) -> bool:
-    """Tell whether a name from DNS may be sent as SNI; one that reads as an address is none."""
-    numeric = name.rpartition(".")[2].isdigit()  # RFC 1123, 2.1: no name ends in a number
-    try:
-        return host_name(name) == name and not (is_address(name) or numeric)
-    except BadHostName:
-        return False

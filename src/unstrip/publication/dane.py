@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from unstrip.certificates import Unreadable
 from unstrip.escaping import brief
 from unstrip.evidence import Evidence
+from unstrip.hostname import is_host_name
 from unstrip.policy.dane import Standing
 from unstrip.policy.questions import Security
 from unstrip.publication.case import Case
 from unstrip.publication.hosts import answered
-from unstrip.publication.look import is_name
 from unstrip.publication.values import Objection, Server, Weight, ZoneRecord
 from unstrip.publication.zone import TTL, tlsa
 from unstrip.tlsa import DANE, Match, Tlsa, Usage, match, public_key, unusable
@@ -109,7 +109,7 @@ def changed(case: Case, server: Server) -> bool:
 def objections(case: Case) -> Iterator[Objection]:
     """Say what is wrong with the records that are published, and why others cannot be."""
     for server in case.seen.servers:
-        if not is_name(server.name):
+        if not is_host_name(server.name):
             continue
         yield from _published(case, server)
         if case.wish.tlsa is not False:

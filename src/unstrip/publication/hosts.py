@@ -11,11 +11,11 @@ from datetime import timedelta
 from unstrip.certificates import Fault, Unreadable, WebPki, identifiers, read, webpki
 from unstrip.escaping import brief
 from unstrip.evidence import Evidence
+from unstrip.hostname import is_host_name
 from unstrip.policy.dane import Route, Standing
 from unstrip.policy.mta_sts import Mode
 from unstrip.policy.questions import Alias, Status
 from unstrip.publication.case import Case
-from unstrip.publication.look import is_name
 from unstrip.publication.modes import day
 from unstrip.publication.values import Objection, Server, Weight
 from unstrip.upgrade import Outcome
@@ -56,13 +56,13 @@ def _route(case: Case) -> Iterator[Objection]:
         case Route.NOWHERE:
             words = f"{domain} takes no mail: null MX"
             yield Objection(Weight.REFUSED, words, "RFC 7505, 3")
-    if route.route is Route.NAMED and " only the first " in route.words:
+    if route.left_out:
         yield Objection(Weight.UNKNOWN, f"too many MX hosts: {route.words}")
 
 
 def _named(server: Server) -> Iterator[Objection]:
     name = brief(server.name)
-    if not is_name(server.name):
+    if not is_host_name(server.name):
         words = f"an MX names a host, and '{name}' is none"
         hint = "give the host a name with an address, and name that"
         yield Objection(Weight.REFUSED, words, "RFC 5321, 5.1", hint)
@@ -78,7 +78,7 @@ def _named(server: Server) -> Iterator[Objection]:
 
 def _reached(case: Case, server: Server) -> Iterator[Objection]:
     """Say where nobody answered; one address that is mute leaves the others."""
-    if not is_name(server.name):
+    if not is_host_name(server.name):
         return
     name = brief(server.name)
     if not server.addresses:
@@ -131,7 +131,7 @@ def _ending(case: Case, what: str, chain: tuple[bytes, ...]) -> Iterator[Objecti
 def _next(case: Case, server: Server) -> Iterator[Objection]:
     """Judge the next certificate as a sender will; of a bare key there is nothing to be judged."""
     key = case.next(server.name)
-    if key is None or not key.chain or not is_name(server.name):
+    if key is None or not key.chain or not is_host_name(server.name):
         return
     said = webpki(key.chain, server.name, case.anchors, case.at)
     if said.valid:

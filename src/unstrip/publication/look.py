@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain, zip_longest
 
-from unstrip.hostname import BadHostName, host_name
+from unstrip.hostname import is_host_name
 from unstrip.policy import dane, mta_sts
 from unstrip.policy.questions import (
     Address,
@@ -48,7 +47,7 @@ def look(domain: str, now: datetime, port: int = 25, coming: tuple[str, ...] = (
 
 
 def _server(host: dane.Host, preference: int | None) -> Source[Server]:
-    if not is_name(host.name):
+    if not is_host_name(host.name):
         return Server(host, preference, DnsAnswer(Status.MALFORMED))
     named = yield from dns(host.name, Kind.CNAME)
     four = yield from dns(host.name, Kind.A)
@@ -77,11 +76,3 @@ def _in_turn(*answers: DnsAnswer) -> tuple[str, ...]:
 
 def _failed(kind: Kind, answer: DnsAnswer) -> list[str]:
     return [f"{kind.value}: {answer.said()}"] if answer.failed else []
-
-
-def is_name(name: str) -> bool:
-    """Tell whether an MX names a host, and not an address (RFC 5321, 5.1)."""
-    try:
-        return host_name(name) == name and not re.fullmatch("[0-9.]+|.*:.*", name)
-    except BadHostName:
-        return False
