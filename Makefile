@@ -2,17 +2,22 @@
 
 PYTHON ?= python3
 INTEROP ?= auto
+# most tests wait for somebody, so two a core; but each worker starts servers of its own
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? 2 * cores : 8)))
 
 BIN := .venv/bin
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 export INTEROP
+# compiled once, not by every worker and every command that a test starts
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets
-	@echo "usage: make TARGET [PYTHON=python3] [INTEROP=auto|off|require]"
+	@echo "usage: make TARGET [PYTHON=python3] [INTEROP=auto|off|require] [WORKERS=4]"
 	@echo
 	@sed -n 's/^\([a-z.][a-z.]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  %-8s %s\n", $$1, $$2 }'
 
@@ -25,7 +30,7 @@ test: interop-known .venv/.ready ## install the servers to test against, check t
 	@bash tests/interop/install.sh $(INTEROP)
 	@$(MAKE) lint
 	@$(MAKE) types
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 .PHONY: lint
 lint: .venv/.ready ## check style and layout of the code
@@ -45,13 +50,15 @@ fmt: .venv/.ready ## lay out the code and mend what can be mended
 
 .PHONY: fuzz
 fuzz: .venv/.ready ## search long for input that breaks a dialog
-	@$(BIN)/python -m pytest tests -m "not interop" --hypothesis-profile=fuzz
+	@$(PYTEST) tests -m "not interop" --hypothesis-profile=fuzz
 
 .PHONY: bench
 bench: .venv/.ready ## measure the speed, beside C programs
 	@$(BIN)/python tests/bench/run.py
 	@echo
 	@PYTHONPATH=. $(BIN)/python tests/bench/policies.py
+	@echo
+	@PYTHONPATH=. $(BIN)/python tests/bench/daemon.py
 
 .PHONY: lock
 lock: ## pin the newest dependencies, with hashes (needs pip-compile)

@@ -400,8 +400,10 @@ What `unstrip serve` says to `GET /metrics`, for Prometheus. `speaks` is what is
 `socketmap`, `tcp-table`, `exim` or `http`. Beside these there is what Prometheus's client knows of
 a process: `process_resident_memory_bytes`, `process_cpu_seconds_total` and others.
 
-Worth an alarm: any growth of `unstrip_alarms_total` and `unstrip_failures_total`, reloads that
-failed, and `temp` among the answers where there was little of it."""
+Worth an alarm: any growth of `unstrip_alarms_total`, `unstrip_failures_total` and
+`unstrip_turned_away_total`, reloads that failed, `not checked` among the questions where it was
+none, and `temp` among the answers where there was little of it. `GET /healthz` is for whoever
+wants one answer: 200 if all is well, 503 with the reason if not."""
 
 
 def metrics() -> str:

@@ -1,4 +1,4 @@
-"""What all tests share: how hard Hypothesis tries, and certificates to speak TLS with."""
+"""What all tests share: their order, how hard Hypothesis tries, certificates to speak TLS with."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from unstrip.io.trust import anchors, client_context
 from unstrip.protocols import LEGACY_TLS, REGISTRY
 from unstrip.tunnel import Tunnel
 
+LONGEST = "test_add_a_protocol.py"
 SERVER = "mx.example.org"  # the name that the certificates of these tests are for
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("default", max_examples=60, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("fuzz", max_examples=5000, deadline=None, suppress_health_check=_SLOW)
 settings.load_profile("default")
+
+
+def pytest_collection_modifyitems(items):
+    """Workers take file by file, from the front: what begins last should not take longest."""
+    items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,16 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60  # lines
 
 # from the bottom up: a room imports from rooms before it, or from its own
 LAYERS = [
-    *("escaping", "mistakes", "hostname", "transcript", "certificates", "tlsa", "handshake"),
+    *(
+        "escaping",
+        "tomllines",
+        "mistakes",
+        "hostname",
+        "transcript",
+        "certificates",
+        "tlsa",
+        "handshake",
+    ),
     *("trouble", "upgrade", "wire", "framing", "literals", "xmlstream", "protocols"),
     *("tunnel", "bundled", "conversation", "evidence", "target", "policy", "derivation", "mta"),
     *("verdict", "publication", "comparison", "io", "lab", "faces", "program"),

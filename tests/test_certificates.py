@@ -69,7 +69,7 @@ def key_of(kind):
         "rsa1024": lambda: rsa.generate_private_key(65537, 1024),  # noqa: S505  # it is to be found weak
         "rsa2048": lambda: rsa.generate_private_key(65537, 2048),
         "ed25519": ed25519.Ed25519PrivateKey.generate,
-        "dsa": lambda: dsa.generate_private_key(2048),
+        "dsa": lambda: dsa.generate_private_key(1024),  # noqa: S505  # of 2048 it would take a second
     }[kind]()
 
 
@@ -145,21 +145,20 @@ def test_the_order_of_what_follows_the_leaf_is_of_no_account(root, middle, ancho
 @pytest.mark.parametrize(
     ("made", "faults"),
     [
-        ({"days": (-90, -1)}, {Fault.EXPIRED}),
-        ({"days": (1, 90)}, {Fault.NOT_YET_VALID}),
-        ({"names": ("other.example.org",)}, {Fault.WRONG_NAME}),
-        ({"names": ()}, {Fault.WRONG_NAME}),  # in the Common Name alone
-        ({"usage": [Usage.CLIENT_AUTH]}, {Fault.WRONG_PURPOSE}),
-        ({"kind": "rsa1024"}, {Fault.WEAK}),
-        ({"days": (-9, -1), "names": ("x.example",)}, {Fault.EXPIRED, Fault.WRONG_NAME}),
+        ({"days": (-90, -1)}, (Fault.EXPIRED,)),
+        ({"days": (1, 90)}, (Fault.NOT_YET_VALID,)),
+        ({"names": ("other.example.org",)}, (Fault.WRONG_NAME,)),
+        ({"names": ()}, (Fault.WRONG_NAME,)),  # in the Common Name alone
+        ({"usage": [Usage.CLIENT_AUTH]}, (Fault.WRONG_PURPOSE,)),
+        ({"kind": "rsa1024"}, (Fault.WEAK,)),
+        ({"days": (-9, -1), "names": ("x.example",)}, (Fault.EXPIRED, Fault.WRONG_NAME)),
     ],
     ids=str,
 )
 def test_each_fault_of_a_leaf_is_told_and_several_together(root, anchors, made, faults):
     said = judged([issue(root, **made)], anchors)
-    assert set(said.faults) == faults
+    assert said.faults == faults
     assert not said.valid
-    assert len(said.faults) == len(set(said.faults))
 
 
 @pytest.mark.parametrize(

@@ -415,6 +415,162 @@ def test_what_is_required_beside_it_only_raises():
         assert host.required(Policy("command line", level), NOW).level is least
 
 
+# -- the operator's last word ----------------------------------------------------------
+
+LAST = "override = true"
+LOST = {Dns(DOMAIN, Kind.MX): bogus()}
+NOBODY = {Dns(DOMAIN, Kind.MX): nothing(status=Status.NXDOMAIN)}
+
+
+@pytest.mark.parametrize(
+    ("answers", "beliefs", "safe"),
+    [
+        ([mx(MX1), dane(MX1)], rule(DOMAIN, LAST, require="may"), "may"),
+        ([mx(MX1), dane(MX1)], rule(MX1, LAST, require="encrypt"), "encrypt"),
+        ([mx(MX1), dane(MX1)], rule("*", LAST), WEBPKI),
+        ([mx(MX1), dane(MX1)], rule("*", LAST, PIN), "verify by pin"),
+        ([mx(MX1), BOGUS_TLSA], rule(DOMAIN, LAST, require="may"), "may"),
+        ([BOTH, BOGUS_TLSA, dane(MX2)], rule(MX1, LAST, require="may"), f"may; {TLSA}"),
+        ([UNSIGNED, OPEN, sts("enforce", MX2)], rule(DOMAIN, LAST, require="may"), OPPORTUNISTIC),
+        ([UNSIGNED, OPEN, sts()], rule(DOMAIN, LAST), f"{WEBPKI}, unvouched"),
+        ([UNSIGNED, OPEN, sts()], rule(MX1, LAST, require="may"), WEBPKI),
+        ([UNSIGNED, dane(MX1)], rule(MX1, LAST, require="may"), f"{TLSA}, unvouched"),
+        ([UNSIGNED, OPEN], rule(MX1, LAST), f"{WEBPKI}, unvouched"),
+        ([mx(MX1, security=U), sts()], rule(MX1, LAST, require="may"), WEBPKI),
+        ([mx(MX1, security=U), sts()], rule(DOMAIN, LAST, require="may"), OPPORTUNISTIC),
+        ([mx(MX1), dane(MX1)], rule(MX2, LAST, require="may"), TLSA),
+    ],
+    ids=[
+        "lower than DANE", "of a host that DNSSEC names", "without DANE", "a pin alone",
+        "although DANE failed", "of one host of two", "although the policy names another",
+        "by the WebPKI alone", "of a host that anybody could name",
+        "of such a host with records", "of such a host, which raises",
+        "of a host, and nobody has looked at DNSSEC", "of the domain, and nobody has",
+        "of another host",
+    ],
+)  # fmt: skip
+def test_the_operators_last_word_is_the_only_one_where_nobody_can_have_brought_it_up(
+    answers, beliefs, safe
+):
+    assert said(derived(*answers, beliefs=beliefs)) == safe
+
+
+def test_an_srv_that_anybody_could_forge_brings_nobody_to_a_rule_that_lowers():
+    """Though the certificate is for the domain, and so the server is the right one."""
+    answers = {**srv(Srv(1, 0, 5222, MX1), security=N), **addresses(MX1, N)}
+    route = answered(service(XMPP, DOMAIN), answers).result
+    freed = rule(MX1, LAST, require="may")
+    beliefs = replace(freed, visits=lambda _: steadily(upgraded()))
+    (host,) = derive(Sought(XMPP, "xmpp-client"), route, beliefs, NOW).destinations
+    assert host.named
+    assert host.decision.level is Level.AUTHENTICATED
+
+
+def test_what_was_seen_of_a_host_gives_way_to_the_last_word_too():
+    beliefs = replace(
+        remembering(MX1, *steadily(upgraded())), table=rule(MX1, LAST, require="may").table
+    )
+    assert said(derived(mx(MX1), OPEN, beliefs=beliefs)) == "may"
+
+
+def test_what_the_sender_requires_is_not_lowered_by_the_operators_last_word():
+    (host,) = derived(mx(MX1), dane(MX1), beliefs=rule(DOMAIN, LAST, require="may")).destinations
+    required = host.required(Policy("command line", Level.AUTHENTICATED), NOW)
+    assert required.level is Level.AUTHENTICATED
+    assert [policy.source for policy in required.overridden] == ["dane"]
+
+
+def test_a_server_that_the_user_named_may_be_freed_by_a_rule_about_it():
+    endpoint, beliefs = Endpoint(MX1, 25, "smtp"), rule(MX1, LAST, "port = 25", require="may")
+    host = answered(server(MX1, 25), dane(MX1)).result
+    assert derive_one(endpoint, host, beliefs, NOW).decision.level is Level.MAY
+    assert derive_one(endpoint, host, PLAIN, NOW).decision.level is Level.AUTHENTICATED
+
+
+@pytest.mark.parametrize(
+    ("world", "beliefs", "waits", "level"),
+    [
+        (LOST, PLAIN, True, None),
+        (LOST, rule(DOMAIN, require="encrypt"), True, Level.ENCRYPT),
+        (LOST, rule(DOMAIN, LAST, require="encrypt"), False, Level.ENCRYPT),
+        (LOST, rule(MX1, LAST, require="encrypt"), True, None),
+        (NOBODY, rule(DOMAIN), False, Level.AUTHENTICATED),
+        (mx(""), rule("*", require="encrypt"), False, Level.ENCRYPT),
+        (NOBODY, PLAIN, False, None),
+    ],
+)
+def test_a_rule_about_the_domain_holds_also_where_none_of_its_servers_is_known(
+    world, beliefs, waits, level
+):
+    made = derived(world, beliefs=beliefs)
+    assert made.destinations == ()
+    assert bool(made.waits) is waits
+    assert (made.unseen.decision.level if made.unseen else None) is level
+    assert made.overridden is (bool(made.unseen) and made.unseen.decision.overrides)
+
+
+def test_a_rule_for_a_port_holds_at_that_port_though_no_server_is_known():
+    route = answered(mail(DOMAIN, 587), NOBODY).result
+    beliefs = rule(DOMAIN, "port = 587", require="encrypt")
+    assert derive(Sought(), route, beliefs, NOW, None, 587).unseen
+    assert derive(Sought(), route, beliefs, NOW).unseen is None
+
+
+def test_what_is_said_of_all_servers_seen_says_nothing_of_those_that_nobody_looked_at():
+    hosts = [f"mx{number}.{DOMAIN}" for number in range(60)]
+    seen = derived(mx(*hosts), *map(dane, hosts), beliefs=rule(f"*.{DOMAIN}", LAST, require="may"))
+    assert all(host.decision.overrides for host in seen.destinations)
+    assert not seen.overridden
+    every = derived(mx(*hosts), *map(dane, hosts), beliefs=rule("*", LAST, require="may"))
+    assert every.overridden
+
+
+# -- first contact ---------------------------------------------------------------------
+
+PATIENT = rule("*", 'unknown = "wait"', require="may")
+
+
+@pytest.mark.parametrize(
+    ("answers", "failed"),
+    [([TIMEOUT], "its TXT record: no answer"), ([BLOCKED], "its policy host: connection refused")],
+    ids=["TXT", "policy host"],
+)
+def test_mail_waits_for_a_first_contact_if_a_rule_says_so(answers, failed):
+    words = f"rule 1 of the table has mail wait: {DOMAIN} may have an MTA-STS policy: {failed}"
+    assert derived(UNSIGNED, OPEN, *answers, beliefs=PATIENT).waits.startswith(words)
+    assert derived(UNSIGNED, OPEN, *answers).waits == ""  # RFC 8461, 5.1
+
+
+@pytest.mark.parametrize(
+    ("answers", "more"),
+    [
+        ([], {}),
+        ([text(RECORD, b"v=STSv1; id=2"), page(WEB, PATH, b"", status=404)], {}),
+        ([text(RECORD, b"v=STSv1; id=2"), page(WEB, PATH, b"nonsense")], {}),
+        ([TIMEOUT], {"before": known()}),
+        ([TIMEOUT], {"before": known(Mode.NONE)}),
+    ],
+    ids=["no record", "404", "no policy", "known", "known to be none"],
+)
+def test_mail_does_not_wait_where_it_is_certain_what_there_is(answers, more):
+    assert derived(UNSIGNED, OPEN, *answers, beliefs=PATIENT, **more).waits == ""
+
+
+def test_mail_does_not_wait_for_a_policy_that_would_have_no_say():
+    assert said(derived(mx(MX1), dane(MX1), TIMEOUT, beliefs=PATIENT)) == TLSA
+    both = derived(BOTH, dane(MX1), WITHOUT, TIMEOUT, beliefs=PATIENT)
+    assert said(both) == f"{TLSA}; may, refused"
+
+
+def test_mail_waits_also_where_none_of_the_servers_is_known():
+    assert derived(NOBODY, TIMEOUT, beliefs=PATIENT).waits
+
+
+def test_what_was_decided_before_does_not_outlast_another_look():
+    made = derived(UNSIGNED, OPEN, TIMEOUT, beliefs=PATIENT)
+    assert made.expires <= NOW + timedelta(minutes=1)
+
+
 # -- other services --------------------------------------------------------------------
 
 CLIENT = Sought(XMPP, "xmpp-client")
@@ -608,7 +764,11 @@ WORLDS = {
     "unusable TLSA": ([mx(MX1), UNUSABLE], {}),
     "an alias": ([mx(MX1), ALIASED], {}),
     "half DANE": ([UNSIGNED, dane(MX1)], {}),
-}
+    "a last word on a host": (
+        [BOTH, dane(MX1), dane(MX2), sts()], {"beliefs": rule(MX1, LAST, require="may")}
+    ),
+    "first contact": ([BOTH, OPEN, WITHOUT], {"beliefs": PATIENT}),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -632,6 +792,27 @@ def test_no_failure_of_a_look_up_loosens_a_decision(world, data):
         assert host.decision.refuses or host.decision.level >= was.level
         assert host.decision.refuses or (host.decision.tlsa == was.tlsa)
         assert host.decision.vouched <= was.vouched
+
+
+@given(
+    world=st.sampled_from([*WORLDS]),
+    require=st.sampled_from(["may", "encrypt", "verify"]),
+    data=st.data(),
+)
+def test_the_last_word_on_a_domain_is_the_same_whatever_there_is_and_fails(world, require, data):
+    answers, more = WORLDS[world]
+    told = {Dns(RECORD, Kind.TXT): nothing(N)}
+    for each in answers:
+        told |= each
+    dns = sorted((question for question in told if isinstance(question, Dns)), key=str)
+    lost = data.draw(st.sets(st.sampled_from(dns)))
+    spoilt = {question: data.draw(st.sampled_from(FAULTS)) for question in lost}
+    made = derived(told | spoilt, **more | {"beliefs": rule(DOMAIN, LAST, require=require)})
+    assert made.overridden
+    assert made.waits == ""
+    for host in made.servers:
+        assert host.decision.level is Level(require)
+        assert (host.decision.refuses, host.decision.tlsa, host.decision.pins) == ("", None, ())
 
 
 def test_servers_that_nobody_looked_at_are_counted():

@@ -32,7 +32,6 @@ from unstrip.faces.cli.policies import PolicyRecord
 from unstrip.faces.cli.publication import PublicationRecord
 from unstrip.faces.cli.record import ComparisonRecord, DomainRecord, Record
 from unstrip.faces.cli.speech import Exit
-from unstrip.faces.mta.decision import MailDecision
 from unstrip.faces.mta.metrics import MEASURES
 from unstrip.io.configuration import Configuration, ResolverSettings, parse
 from unstrip.io.store import Remembered
@@ -40,6 +39,7 @@ from unstrip.lab.authority import Authority
 from unstrip.lab.crossings import Crossing
 from unstrip.lab.servers import serve
 from unstrip.lab.tricks import TRICKS
+from unstrip.mta.decision import MailDecision
 from unstrip.policy import dane, local, mta_sts
 from unstrip.program import cli
 from unstrip.protocols import REGISTRY, SCHEMES
@@ -263,8 +263,11 @@ def test_the_example_of_a_configuration_is_one(text):
     assert str(found.list.key) == "/etc/unstrip/operator.asc"
 
 
-@pytest.mark.parametrize("table", fences(DOCS / "reference/policy-file.md", "toml"))
-def test_the_example_of_a_policy_file_does_what_the_page_says(table):
+def test_the_examples_of_policy_files_do_what_the_page_says():
+    table, last, patient = fences(DOCS / "reference/policy-file.md", "toml")
+    (freed,) = local.opinions(local.parse(last), ("example.org",), 25, "smtp")
+    assert freed.overrides
+    assert local.waiting(local.parse(patient), "example.org", 25, "smtp", "no answer")
     parsed = local.parse(table)
 
     def level(host: str, port: int = 25) -> str:

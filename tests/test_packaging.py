@@ -1,20 +1,24 @@
-"""The unit for systemd starts what is there, and where its pages say."""
+"""The units for systemd start what is there, and where their pages say; more in tests/interop."""
 
 from __future__ import annotations
 
 import configparser
 import re
 from pathlib import Path
+from typing import get_args
 
+from unstrip.faces.mta.descriptors import wanted
+from unstrip.io.serving import Place, ServeSettings, Tongue
 from unstrip.program import cli
 
-UNIT = Path(__file__).resolve().parent.parent / "packaging/unstrip.service"
+PACKAGING = Path(__file__).resolve().parent.parent / "packaging"
+UNIT, SOCKET = PACKAGING / "unstrip.service", PACKAGING / "unstrip@.socket"
 
 
-def unit() -> configparser.ConfigParser:
+def unit(path: Path = UNIT) -> configparser.ConfigParser:
     found = configparser.ConfigParser(interpolation=None, strict=False)
     found.optionxform = str
-    found.read_string(UNIT.read_text())
+    found.read_string(path.read_text())
     return found
 
 
@@ -45,3 +49,19 @@ def test_systemd_and_the_daemon_agree_on_how_they_talk():
     service = unit()["Service"]
     assert (service["Type"], service["ExecReload"]) == ("notify", "/bin/kill -HUP $MAINPID")
     assert int(service["WatchdogSec"]) > 0
+
+
+def test_it_may_have_descriptors_for_all_clients_that_there_may_be():
+    limits = ServeSettings().limits
+    most = int(unit()["Service"]["LimitNOFILE"])
+    assert most >= wanted(len(get_args(Tongue)), limits.connections)
+
+
+def test_a_socket_is_for_whatever_is_spoken_here():
+    socket = unit(SOCKET)["Socket"]
+    assert (socket["FileDescriptorName"], socket["Service"]) == ("%i", UNIT.name)
+    for tongue in get_args(Tongue):
+        at = "unix:" + socket["ListenStream"].replace("%i", tongue)
+        assert Place(tongue, at, mode=socket["SocketMode"]).path is not None
+    named = set(re.findall(r"unstrip@([a-z-]+)\.socket", SOCKET.read_text()))
+    assert named <= set(get_args(Tongue))

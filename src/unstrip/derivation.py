@@ -28,6 +28,7 @@ from unstrip.policy.mta_sts import Known
 from unstrip.policy.questions import Security
 from unstrip.policy.starttls_everywhere import PolicyList
 from unstrip.policy.starttls_everywhere import opinion as listed_opinion
+from unstrip.policy.values import Time
 
 MAIL = "mail"
 _LEAST, _MOST = timedelta(seconds=5), timedelta(hours=1)  # for which a derivation is kept
@@ -42,12 +43,14 @@ class Beliefs:
         listed: a signed list of domains.
         visits: what is kept of earlier visits to one endpoint.
         visits_of: the same for all ports where a host speaks a protocol.
+        lost: why we may have known a policy of a domain and lost it, "" if we did not.
     """
 
     table: local.Table = local.Table()  # noqa: RUF009  # a frozen value
     listed: PolicyList | None = None
     visits: Callable[[Endpoint], tuple[Evidence, ...]] = lambda _: ()
     visits_of: Callable[[str, str], tuple[Evidence, ...]] = lambda _host, _protocol: ()
+    lost: Callable[[str], str] = lambda _: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Destination:
 
     def required(self, requirement: Policy, now: datetime) -> Decision:
         """Return what is insisted on by one who requires something of his own."""
-        return decide((requirement, *self.opinions), now, named=self.named)
+        return decide(self.opinions, now, named=self.named, required=requirement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +105,38 @@ class Derivation:
         route: how its servers were found, and what DANE says of them.
         sts: what is known of its MTA-STS policy, None where that does not apply.
         destinations: its servers, in the order in which they are to be tried.
+        unseen: what the operator's table says of a server of which nothing is known, as if it had
+            the domain's name; None where no rule is about the domain.
     """
 
     domain: str
     sought: Sought
-    at: datetime
-    expires: datetime
+    at: Time
+    expires: Time
     route: Domain
     sts: Known | None = None
     destinations: tuple[Destination, ...] = ()
+    unseen: Destination | None = None
+
+    @property
+    def servers(self) -> tuple[Destination, ...]:
+        """All of which there is something to say: where no server is known, whoever may be one."""
+        return self.destinations or ((self.unseen,) if self.unseen else ())
+
+    @property
+    def overridden(self) -> bool:
+        """The operator's table alone speaks, of every server that there may be."""
+        spoken = list(self.destinations)
+        if self.left_out or not spoken:
+            if self.unseen is None:
+                return False
+            spoken.append(self.unseen)
+        return all(each.decision.overrides for each in spoken)
+
+    @property
+    def lost(self) -> bool:
+        """Nobody knows whom to send to (RFC 7672, 2.1.2), and the operator says nothing to that."""
+        return self.route.route is Route.FAILED and not self.overridden
 
     @property
     def checked(self) -> bool:
@@ -126,33 +152,47 @@ class Derivation:
 
     @property
     def waits(self) -> str:
-        """Why nothing can be sent to any server now, "" if something can.
-
-        Where the servers could not be found out, nobody knows whom to send to (RFC 7672, 2.1.2).
-        """
-        if self.route.route is Route.FAILED:
+        """Why nothing can be sent to any server now, "" if something can."""
+        if self.lost:
             return self.route.words
-        reasons = [each.barred for each in self.destinations]
+        reasons = [each.barred for each in self.servers]
         return reasons[0] if reasons and all(reasons) else ""
 
 
-def derive(
-    sought: Sought, route: Domain, beliefs: Beliefs, now: datetime, sts: Known | None = None
+def derive(  # noqa: PLR0917  # a thread is handed them in their order
+    sought: Sought,
+    route: Domain,
+    beliefs: Beliefs,
+    now: datetime,
+    sts: Known | None = None,
+    port: int = 25,
 ) -> Derivation:
     """Bring all sources together for each server of a domain.
 
-    Args: route: from `dane.mail` or `dane.service`; sts: from `mta_sts.discover`, for mail.
+    Args: route: from `dane.mail` or `dane.service`; sts: from `mta_sts.discover`, for mail; port:
+        where its mail goes, should no server be known.
     """
     found = []
     for host in route.hosts:
         endpoint = _endpoint(sought, route, host)
-        opinions = [*_own(endpoint, beliefs, now, route.name), _dane(sought, host)]
+        signed = route.security is Security.SECURE
+        opinions = [*_own(endpoint, beliefs, now, route.name, signed=signed), _dane(sought, host)]
         if sought.name == MAIL:
-            opinions += _of_mail(route.name, host.name, sts, beliefs.listed, now)
-        named = route.security is Security.SECURE or endpoint.reference == route.name
+            opinions += _of_mail(route.name, endpoint, sts, beliefs, now)
+        named = signed or endpoint.reference == route.name
         found.append(_settled(endpoint, host, opinions, now, named=named))
     until = _expires(route, sts, found, now)
-    return Derivation(route.name, sought, now, until, route, sts, tuple(found))
+    unseen = _unseen(Endpoint(route.name, port, "smtp"), sts, beliefs, now)
+    return Derivation(
+        route.name,
+        sought,
+        now,
+        until,
+        route,
+        sts,
+        tuple(found),
+        unseen if sought.name == MAIL else None,
+    )
 
 
 def derive_one(
@@ -167,13 +207,51 @@ def derive_one(
 
 
 def _of_mail(
-    domain: str, host: str, sts: Known | None, listed: PolicyList | None, now: datetime
+    domain: str, endpoint: Endpoint, sts: Known | None, beliefs: Beliefs, now: datetime
 ) -> list[Policy | None]:
     """What those sources say that know nothing but mail."""
+    host, listed = endpoint.host, beliefs.listed
     return [
         mta_sts.opinion(sts, host, now) if sts else None,
         listed_opinion(listed, domain, host, now) if listed else None,
+        _undecided(domain, endpoint, sts, beliefs, now),
+        _lost(domain, sts, beliefs, now),
     ]
+
+
+def _lost(domain: str, sts: Known | None, beliefs: Beliefs, now: datetime) -> Policy | None:
+    """What follows where we may have known a policy, and nobody can say that there is none."""
+    if sts is None or not sts.uncertain(now):
+        return None
+    words = beliefs.lost(domain)
+    return Policy("store", Level.MAY, words, refuses=words) if words else None
+
+
+def _undecided(
+    domain: str, endpoint: Endpoint, sts: Known | None, beliefs: Beliefs, now: datetime
+) -> Policy | None:
+    """What the operator says to it that there may be a policy which somebody keeps from us.
+
+    RFC 8461, 5.1 has mail go out as if there were none; a rule may have it wait.
+    """
+    if sts is None or not sts.uncertain(now):
+        return None
+    troubles = (("its TXT record", sts.record), ("its policy host", sts.fetch))
+    words = "; ".join(f"{what}: {t.words}" for what, t in troubles if t and not t.certain)
+    unknown = f"{domain} may have an MTA-STS policy: {words}"
+    return local.waiting(beliefs.table, domain, endpoint.port, endpoint.protocol, unknown)
+
+
+def _unseen(
+    endpoint: Endpoint, sts: Known | None, beliefs: Beliefs, now: datetime
+) -> Destination | None:
+    """What the operator says of a server of which nothing but the domain's own name is known."""
+    domain = endpoint.host
+    rules = local.opinions(beliefs.table, (domain,), endpoint.port, endpoint.protocol)
+    if not rules:
+        return None
+    said = [*rules, _undecided(domain, endpoint, sts, beliefs, now)]
+    return _settled(endpoint, None, said, now, named=False)
 
 
 def _dane(sought: Sought, host: dane.Host) -> Policy | None:
@@ -201,14 +279,17 @@ def _settled(
 
 
 def _own(
-    endpoint: Endpoint, beliefs: Beliefs, now: datetime, domain: str = ""
+    endpoint: Endpoint, beliefs: Beliefs, now: datetime, domain: str = "", *, signed: bool = True
 ) -> list[Policy | None]:
     """What the operator and our own memory say of one endpoint.
 
-    Args: domain: whose server it is, if it was not named itself: a rule may be about either.
+    Args: domain: whose server it is, if it was not named itself: a rule may be about either;
+        signed: DNSSEC leads from there to the server.
     """
-    names = dict.fromkeys(name for name in (endpoint.host, domain) if name)
-    rules = local.opinions(beliefs.table, names, endpoint.port, endpoint.protocol)
+    host, port = endpoint.host, endpoint.port
+    names = dict.fromkeys(name for name in (host, domain) if name)
+    unsigned = () if signed or host == domain else (host,)
+    rules = local.opinions(beliefs.table, names, port, endpoint.protocol, unsigned=unsigned)
     said = [*rules, history.opinion(beliefs.visits(endpoint))]
     if endpoint.protocol == "irc":
         said.append(irc_sts.opinion(beliefs.visits_of(endpoint.host, "irc"), now))

@@ -1,7 +1,7 @@
-"""What is wrong with a TOML file that somebody wrote, said by its keys and in their words.
+"""What is wrong with a TOML file that somebody wrote, said by its keys and lines, in their words.
 
 msgspec says "Invalid enum value 'must' - at `$.rule[0].require`"; people count from one, and want
-to know what they may write instead.
+to know what they may write instead, and in which line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
+from unstrip.escaping import brief
+from unstrip.tomllines import Path, lines
+
+_LONGEST = 500  # characters of what is said
 _KINDS = {
     "str": "text",
     "int": "a whole number",
@@ -25,20 +29,46 @@ _KINDS = {
 }
 _QUOTED = re.compile("`([^`]*)`")
 _INDEX = re.compile(r"\[(\d+)\]")
+_STEP = re.compile(r"\.?([^][.]+)|\[(\d+)\]")
+_KEY = re.compile("[a-z-]+(?=: )")
 _UNKNOWN, _MISSING = "Object contains unknown field ", "Object missing required field "
 _CHOICE = "Invalid enum value "
 
 
-def mistake(error: Exception, kind: type[msgspec.Struct]) -> str:
-    """Return what tomllib or msgspec found; what was written is in it, and not escaped.
+def mistake(error: Exception, kind: type[msgspec.Struct], text: str) -> str:
+    """Return what tomllib or msgspec found; what was written is escaped, and cut where it is long.
 
-    Args: kind: what the file was to become.
+    Args: kind: what the file was to become; text: the whole of it.
     """
     words, _, path = str(error).partition(" - at `$")
     path = path.strip(".`")
     place = _INDEX.sub(lambda index: f" {int(index[1]) + 1}:", path).replace(":.", ": ").strip(":")
     said = _said(words, kind, [key for key in _INDEX.sub("", path).split(".") if key])
-    return f"{place}: {said}" if place else said
+    whole = brief(f"{place}: {said}" if place else said, _LONGEST)
+    if not isinstance(error, msgspec.ValidationError):  # tomllib's own, which has the line in it
+        return whole
+    line = _line(text, _path(path), _key(words))
+    return f"{whole} (at line {line})" if line else whole
+
+
+def _line(text: str, path: Path, key: str) -> int:
+    """Return where a key is, or else what it belongs to; 0 where nothing of it is written down."""
+    there = lines(text)
+    ways = [(*path, key), *(path[:length] for length in range(len(path), 0, -1))]
+    return next((there[way] for way in ways if way in there), 0)
+
+
+def _path(text: str) -> Path:
+    """Return the way to a value, as msgspec writes it."""
+    return tuple(int(index) if index else key for key, index in _STEP.findall(text))
+
+
+def _key(words: str) -> str:
+    """Return the key that is complained of, if it is not the last one of the way."""
+    if words.startswith(_UNKNOWN):
+        return words.removeprefix(_UNKNOWN)[1:-1]
+    found = _KEY.match(words)  # as our own checks of a whole table begin
+    return found[0] if found else ""
 
 
 def _said(words: str, kind: type[msgspec.Struct], keys: list[str]) -> str:

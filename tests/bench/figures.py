@@ -1,4 +1,4 @@
-"""What both benches say: figures with a limit, tables, and a line of progress."""
+"""What the benches say: figures with a limit, tables, and a line of progress."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MET, BELOW, OVER = "ok", "below target", "over limit"
+MET, BELOW, OVER = "met", "NOT met, below", "NOT met, over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,12 @@ def _table_row(row: Sequence[str], widths: Sequence[int]) -> str:
     name, *figures, remark = row
     middle = (text.rjust(width) for text, width in zip(figures, widths[1:-1], strict=True))
     return "  ".join((name.ljust(widths[0]), *middle, remark)).rstrip()
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table as docs/benchmarks.md has it."""
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join((head, f"|{' --- |' * len(rows[0])}", *body))
 
 
 def progress(words: str) -> None:

@@ -1,7 +1,8 @@
 """The half of the bench that is written in C: built, started, and asked for its figures.
 
-Three small programs lie beside this file. ``server.c`` speaks SMTP with STARTTLS and counts what
-was really done; ``client.c`` is the yardstick; ``measure.c`` says what any other command took.
+Four small programs lie beside this file. ``server.c`` speaks SMTP with STARTTLS and counts what was
+really done; ``client.c`` is the yardstick; ``measure.c`` says what any other command took;
+``policy_load.c`` asks the policy daemon and its rival as Postfix does.
 Where there are two cores the server has one of them and whatever is measured the other.
 """
 
@@ -109,10 +110,21 @@ def compile_tools(directory: Path) -> Tools:
     tools = Tools(directory / "server", directory / "client", directory / "measure")
     stale = [program for program in (tools.server, tools.client, tools.measure) if _stale(program)]
     if stale:
-        _require_compiler_and_headers()
+        _require_compiler()
+        _require_headers()
     for program in stale:
-        _compile(program)
+        _compile(program, "-lssl", "-lcrypto")
     return tools
+
+
+def compile_load(directory: Path) -> Path:
+    """Build what asks the daemon, which needs no library."""
+    directory.mkdir(parents=True, exist_ok=True)
+    program = directory / "policy_load"
+    if _stale(program):
+        _require_compiler()
+        _compile(program)
+    return program
 
 
 def _stale(program: Path) -> bool:
@@ -122,9 +134,12 @@ def _stale(program: Path) -> bool:
     return not program.exists() or program.stat().st_mtime < newest
 
 
-def _require_compiler_and_headers() -> None:
+def _require_compiler() -> None:
     if shutil.which("cc") is None:
         raise Unavailable("there is no C compiler", "install one that answers to cc, such as gcc")
+
+
+def _require_headers() -> None:
     command = ["cc", "-E", "-x", "c", "-"]
     found = subprocess.run(
         command, input="#include <openssl/ssl.h>\n", capture_output=True, text=True, check=False
@@ -133,11 +148,10 @@ def _require_compiler_and_headers() -> None:
         raise Unavailable("OpenSSL's headers are missing", "install libssl-dev or openssl-devel")
 
 
-def _compile(program: Path) -> None:
+def _compile(program: Path, *libraries: str) -> None:
     source = HERE / f"{program.name}.c"
-    command = ["cc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(source)]
-    libraries = ["-lssl", "-lcrypto"]
-    built = subprocess.run(command + libraries, capture_output=True, text=True, check=False)
+    command = ["cc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(source), *libraries]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode != 0:
         raise Unavailable(f"{source.name} does not compile", built.stderr.strip())
 

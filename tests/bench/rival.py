@@ -1,4 +1,4 @@
-"""The rival of the cold figure: postfix-mta-sts-resolver, asked as Postfix asks it.
+"""The rival: postfix-mta-sts-resolver, asked as Postfix asks it.
 
 It lives in an environment of its own below `.interop/bench`, which is made when it is first needed,
 and has uvloop, as we have. Its cache is the one in memory, its default. It looks for MTA-STS alone:
@@ -18,6 +18,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from native import CLIENT_CORE, HERE, HOST, NoFigure, Unavailable, on_core
+from served import cpu, memory
 from world import DOMAINS, World, domains
 
 from tests.interop.servers.machine import free_ports, takes_connection
@@ -27,8 +28,13 @@ _ROOT = HERE.parents[1]
 _REQUIREMENTS = _ROOT / "requirements" / "rival-mta-sts-resolver.txt"
 _HOME = _ROOT / ".interop" / "bench" / "mta-sts-resolver"
 _PATIENCE = 20.0  # seconds to start, and for each answer
-_TICKS = os.sysconf("SC_CLK_TCK")
-_CONFIGURATION = "host: {host}\nport: {port}\n"
+_CONFIGURATION = """\
+host: {host}
+port: {port}
+zones:
+  QUERYwithTLSRPT:
+    tlsrpt: true
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +82,16 @@ def environment() -> Path:
 
 def cold(python: Path, world: World, dns: int, concurrency: int) -> Cold:
     """Start it with nothing known, and ask it about every domain, so many at once."""
-    with _running(python, world, dns) as (pid, port), on_core(1 - CLIENT_CORE):
-        began, cpu = monotonic(), _cpu(pid)
+    with running(python, world, dns) as (pid, port), on_core(1 - CLIENT_CORE):
+        began, spent = monotonic(), cpu(pid)
         answers = asyncio.run(_ask_all(port, concurrency))
         took = monotonic() - began
         good = sum(answer.startswith(b"OK secure ") for answer in answers)
-        return Cold(good, DOMAINS - good, took, _cpu(pid) - cpu, _peak_rss(pid))
+        return Cold(good, DOMAINS - good, took, cpu(pid) - spent, memory(pid, "VmHWM"))
 
 
 @contextmanager
-def _running(python: Path, world: World, dns: int) -> Iterator[tuple[int, int]]:
+def running(python: Path, world: World, dns: int) -> Iterator[tuple[int, int]]:
     """Run the daemon on the clients' core; gives its process and its port."""
     (port,) = free_ports(1)
     configuration = world.home / "rival.yml"
@@ -138,14 +144,3 @@ def _netstring(text: bytes) -> bytes:
 async def _answer(reader: asyncio.StreamReader) -> bytes:
     length = int((await reader.readuntil(b":"))[:-1])
     return (await reader.readexactly(length + 1))[:-1]
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of CPU that a process has taken, in ticks of a hundredth."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def _peak_rss(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))

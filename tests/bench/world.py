@@ -27,6 +27,7 @@ from tests.interop.servers import (
     signed,
     unbound,
 )
+from tests.interop.servers.zones import APEX
 from tests.interop.world.addresses import addresses
 
 ZONE = "bench.example"
@@ -107,7 +108,8 @@ def _zones(policies: str) -> Zones:
         _RECORDS.format(number=number, ttl=_TTL, policies=policies) for number in range(DOMAINS)
     )
     records += "".join(_HOST.format(number=number, ttl=_TTL) for number in range(HOSTS))
-    return family(PARENT, [signed(ZONE, records)])
+    apex = APEX.replace(" 60", f" {_TTL}")  # how long it holds that there is no TLSA record
+    return family(PARENT, [signed(ZONE, records, apex=apex)])
 
 
 def _with_certificates(home: Path, policies: str, zones: Zones, authority: DnsServer) -> World:

@@ -26,13 +26,15 @@ from tests.interop.servers import (
     public_directory,
 )
 
+HERE = Path(__file__).parent
 MODE = os.environ.get("INTEROP", "auto")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of this folder, and no others: this is called with all of them."""
+    here = {path for path in {item.path for item in items} if path.is_relative_to(HERE)}
     for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
+        if item.path in here:
             item.add_marker("interop")
 
 

@@ -26,6 +26,10 @@ PACKAGES+=(prosody inspircd)
 PACKAGES+=(slapd postgresql mariadb-server xrdp tigervnc-standalone-server cups-daemon nut-server libnss3-tools stunnel4)
 # names: the servers, and the library that validates in our own process
 PACKAGES+=(nsd unbound libunbound8)
+# what reads units as systemd does; nothing is started by it
+PACKAGES+=(systemd libseccomp2)
+# what puts load on the daemon is written in C
+PACKAGES+=(gcc libc6-dev)
 # clients
 PACKAGES+=(curl gpg gpg-agent ldap-utils postgresql-client mariadb-client freetds-bin python3)
 PACKAGES+=(fetchmail sieve-connect lftp cups-ipp-utils freerdp2-x11 tigervnc-viewer nut-client)

@@ -11,22 +11,14 @@ import pytest
 
 from tests.faces.mta.world import PLAIN, STRICT, policy, world
 from tests.interop.daemon import serving
-from tests.interop.servers import Certificates, SmtpServer, exim, public_directory
-from tests.interop.servers.exim import (
-    EXIM_INSTALLED,
-    EXIM_UNPACKED,
-    EXIM_USER,
-    EXIM_WITHOUT_STARTTLS,
-)
-from tests.interop.servers.machine import make_home, make_private, program
+from tests.interop.servers import public_directory
+from tests.interop.servers.exim import exim_program
+from tests.interop.servers.machine import make_home, program
 from tests.io.test_inquiry import World
-from tests.policy.answering import N, addresses, found, nothing
 from unstrip.io.store import open_store
-from unstrip.mta.exim import LISTS
 from unstrip.mta.readsocket import ReadSocket
 from unstrip.mta.socketmap import Socketmap
 from unstrip.mta.tcp_table import TcpTable
-from unstrip.policy.questions import Dns, Kind, Mx
 
 POSTMAP = Path("/usr/sbin/postmap")
 PATIENCE = 30.0  # seconds
@@ -116,119 +108,6 @@ class _Broken:
 
 # -- Exim --------------------------------------------------------------------------------------
 
-DOMAIN, HERE = "example.org", "localhost"
-SENDER = """\
-primary_hostname = sender.example
-spool_directory = {spool}
-log_file_path = {spool}/%s.log
-exim_path = {daemon}
-keep_environment =
-host_lookup =
-begin routers
-policy:
-  driver = redirect
-  address_data = ${{readsocket{{{socket}}}{{options $domain\\n}}{{30s}}}}
-  data = ${{extract{{defer}}{{$address_data}}}}
-  allow_defer
-there:
-  driver = manualroute
-  route_list = * localhost
-  transport = smtp
-  self = send
-begin transports
-smtp:
-  driver = smtp
-  port = {port}
-  allow_localhost
-  multi_domain = false
-  connection_max_messages = 1
-  tls_sni = $host
-  tls_verify_certificates = {roots}
-{lists}
-begin retry
-* * F,2h,15m
-"""
-OPTION = "  {0} = ${{extract{{{0}}}{{$address_data}}{{$value}}{{*}}}}\n"
-
-
-def of_exim(*more: dict) -> World:
-    there = {Dns(DOMAIN, Kind.MX): found(Mx(10, HERE), security=N)}
-    unannounced = {Dns(f"_mta-sts.{DOMAIN}", Kind.TXT): nothing(N)}
-    return World(there, addresses(HERE, N), unannounced, *more)
-
-
-@pytest.fixture(scope="module")
-def server(home: Path, certificates: Certificates) -> Iterator[SmtpServer]:
-    with exim(home, certificates) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def clear_server(home: Path, certificates: Certificates) -> Iterator[SmtpServer]:
-    with exim(home, certificates, **EXIM_WITHOUT_STARTTLS) as running:
-        yield running
-
-
-def told(home: Path, certificates: Certificates, server: SmtpServer, *more: dict) -> str:
-    """What Exim logs of one message, if it is told of a world where there is more."""
-    socket = make_home(home, "daemon") / "socket"
-    with serving(ReadSocket(), lambda: of_exim(*more).inquiry(), socket):
-        return sent(home, certificates, server, socket)
-
-
-def sent(home: Path, certificates: Certificates, server: SmtpServer, socket: Path) -> str:
-    """What Exim logs of one message: "=>" delivered, "==" it waits, "**" lost."""
-    sender = make_home(home, "sender")
-    daemon = program("exim", EXIM_UNPACKED, EXIM_INSTALLED)
-    spool = make_private(sender / "spool", EXIM_USER)
-    file = sender / "exim.conf"
-    file.write_text(
-        SENDER.format(
-            spool=spool,
-            daemon=daemon,
-            socket=socket,
-            port=server.smtp,
-            roots=certificates.ca,
-            lists="".join(map(OPTION.format, LISTS)),
-        )
-    )
-    command = [daemon, "-C", file, "-odf", "-oi", "-f", "a@sender.example", f"b@{DOMAIN}"]
-    subprocess.run(command, input=b"\n", check=True, capture_output=True, timeout=PATIENCE)
-    log = (spool / "main.log").read_text()
-    (line,) = (line for line in log.splitlines() if f"b@{DOMAIN}" in line and " R=" in line)
-    return line
-
-
-def test_exim_verifies_where_a_policy_says_so(home, certificates, server):
-    line = told(home, certificates, server, *policy(DOMAIN, HERE))
-    assert " => " in line
-    assert " CV=yes " in line
-
-
-def test_exim_keeps_mail_where_tls_is_stripped(home, certificates, clear_server):
-    line = told(home, certificates, clear_server, *policy(DOMAIN, HERE))
-    assert " == " in line
-    assert "a TLS session is required" in line
-
-
-def test_exim_sends_in_clear_where_there_is_no_policy(home, certificates, clear_server):
-    line = told(home, certificates, clear_server)
-    assert " => " in line
-    assert " X=TLS" not in line
-
-
-def test_exim_says_why_mail_waits(home, certificates, server):
-    line = told(home, certificates, server, *policy(DOMAIN, "elsewhere.example"))
-    assert " == " in line
-    assert "R=policy defer (-1): localhost is none of the policy's hosts" in line
-
-
-@pytest.mark.parametrize("which", ["server", "clear_server"])
-def test_exim_keeps_mail_where_nobody_answers(home, certificates, request, which):
-    line = sent(home, certificates, request.getfixturevalue(which), home / "nobody")
-    assert " == " in line
-    assert "failed to connect to socket" in line
-
 
 @pytest.mark.parametrize(
     ("key", "option", "value"),
@@ -243,12 +122,10 @@ def test_exim_keeps_mail_where_nobody_answers(home, certificates, request, which
     ],
 )
 def test_exim_reads_each_option_out_of_the_line(home, key, option, value):
-    daemon = program("exim", EXIM_UNPACKED, EXIM_INSTALLED)
-    directory = make_home(home, "expansion")
-    with serving(ReadSocket(), some_world().inquiry, directory / "s") as place:
+    with serving(ReadSocket(), some_world().inquiry, make_home(home, "expansion") / "s") as place:
         path = place.removeprefix("unix:")
         asked = rf"${{readsocket{{{path}}}{{options {key}\n}}{{5s}}}}"
         text = f"<${{extract{{{option}}}{{{asked}}}{{$value}}{{NONE}}}}>"
-        command = [daemon, "-C", "/dev/null", "-be", text]
+        command = [exim_program(), "-C", "/dev/null", "-be", text]
         ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert ran.stdout == f"<{value}>\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +12,11 @@ import pytest
 
 from tests.faces.cli.names import resolving
 from tests.faces.mta.process import HERE, LISTEN, Daemon, serving
+from tests.interop.guide import at_home, blocks
 from tests.interop.servers import Certificates, SmtpServer, exim, public_directory
-from tests.interop.servers.exim import (
-    EXIM_INSTALLED,
-    EXIM_UNPACKED,
-    EXIM_USER,
-    EXIM_WITHOUT_STARTTLS,
-)
-from tests.interop.servers.machine import make_home, make_private, program
+from tests.interop.servers.exim import EXIM_WITHOUT_STARTTLS, TO_THIS_MACHINE, exim_sender
+from tests.interop.servers.machine import make_home, program
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 POSTMAP, POSTCONF = Path("/usr/sbin/postmap"), Path("/usr/sbin/postconf")
 PATIENCE = 30.0  # seconds
 STRICT, PLAIN, LOST = "strict.example", "plain.example", "lost.example"
@@ -31,13 +25,6 @@ RECORDS = [
     "localhost A 127.0.0.1",
 ]
 TABLE = f'[[rule]]\nhost = "{STRICT}"\nrequire = "verify"\n'
-
-
-def blocks(page: str) -> list[str]:
-    """What a guide says to write into a configuration, block by block."""
-    text = (ROOT / "docs/howto" / page).read_text()
-    found = re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [block for block in found if not block.startswith("$")]
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +49,6 @@ def a_daemon(home: Path) -> Iterator[Daemon]:
         config.write_text(f"{top}{config.read_text()}{places}")
         with serving(home, config) as running:
             yield running
-
-
-def at_home(text: str, daemon: Daemon) -> str:
-    """What a guide says, with the ports that the daemon has."""
-    text = text.replace("127.0.0.1:8461", daemon.places["socketmap"])
-    return text.replace("127.0.0.1:8462", daemon.places["exim"])
 
 
 # -- Postfix -----------------------------------------------------------------------------------
@@ -116,63 +97,15 @@ def test_postfix_is_told_of_a_policy_of_none_and_to_wait(postfix):
 
 # -- Exim --------------------------------------------------------------------------------------
 
-SENDER = """\
-primary_hostname = sender.example
-spool_directory = {spool}
-log_file_path = {spool}/%s.log
-exim_path = {daemon}
-keep_environment =
-host_lookup =
-domainlist local_domains = sender.example
-begin routers
-{router}
-there:
-  driver = manualroute
-  route_list = * localhost
-  transport = smtp
-  self = send
-begin transports
-smtp:
-  driver = smtp
-  port = {port}
-  allow_localhost
-  tls_verify_certificates = {roots}
-{transport}
-begin retry
-* * F,2h,15m
-"""
-
 
 def sent(
     home: Path, certificates: Certificates, server: SmtpServer, asked: Daemon, domain: str
 ) -> str:
     """What an Exim set as the guide says logs of one message: "=>" delivered, "==" it waits."""
-    router, transport = blocks("exim.md")[:2]
-    sender = make_home(home, "sender")
-    spool = make_private(sender / "spool", EXIM_USER)
-    daemon = program("exim", EXIM_UNPACKED, EXIM_INSTALLED)
-    file = sender / "exim.conf"
-    file.write_text(
-        SENDER.format(
-            spool=spool,
-            daemon=daemon,
-            router=at_home(router, asked),
-            transport=transport,
-            port=server.smtp,
-            roots=certificates.ca,
-        )
-    )
-    command = [daemon, "-C", file, "-odf", "-oi", "-f", "a@sender.example", f"b@{domain}"]
-    subprocess.run(command, input=b"\n", check=True, capture_output=True, timeout=PATIENCE)
-    log = (spool / "main.log").read_text()
-    (line,) = (line for line in log.splitlines() if f"b@{domain}" in line and " R=" in line)
-    return line
-
-
-@pytest.fixture(scope="module")
-def server(home: Path, certificates: Certificates) -> Iterator[SmtpServer]:
-    with exim(home, certificates) as running:
-        yield running
+    router, _, transport = blocks("exim.md")
+    routers = at_home(router, asked) + TO_THIS_MACHINE
+    sender = exim_sender(home, certificates.ca, server.smtp, routers=routers, transport=transport)
+    return sender.sent(domain)
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +114,8 @@ def clear_server(home: Path, certificates: Certificates) -> Iterator[SmtpServer]
         yield running
 
 
-def test_exim_verifies_where_a_policy_says_so(home, certificates, server, daemon):
-    line = sent(home, certificates, server, daemon, STRICT)
+def test_exim_verifies_where_a_policy_says_so(home, certificates, exim_server, daemon):
+    line = sent(home, certificates, exim_server, daemon, STRICT)
     assert " => " in line
     assert " CV=yes " in line
 
@@ -199,8 +132,8 @@ def test_exim_sends_in_clear_where_there_is_no_policy(home, certificates, clear_
     assert " X=TLS" not in line
 
 
-def test_exim_keeps_mail_where_it_cannot_be_found_out(home, certificates, server, daemon):
-    line = sent(home, certificates, server, daemon, LOST)
+def test_exim_keeps_mail_where_it_cannot_be_found_out(home, certificates, exim_server, daemon):
+    line = sent(home, certificates, exim_server, daemon, LOST)
     assert " == " in line
     assert "R=unstrip defer" in line
 

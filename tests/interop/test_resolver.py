@@ -329,16 +329,34 @@ def test_who_stops_waiting_calls_the_question_off(directory, zones, authority):
         asyncio.run(give_up(backend))
 
 
-def test_closing_libunbound_ends_who_still_waits(directory, zones, authority):
+def test_closing_libunbound_tells_who_still_waits_and_whoever_comes_later(
+    directory, zones, authority
+):
     async def wait() -> None:
         with in_process(directory, zones, authority) as backend:
-            waiting = asyncio.create_task(backend.ask(Dns("mail.signed.example", Kind.A)))
-            await asyncio.sleep(0)
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        backend.close()
+            resolver = Resolver(backend)
+            waiting = asyncio.create_task(resolver.ask(Dns("mail.signed.example", Kind.A)))
+            for _ in range(3):  # until it is asked
+                await asyncio.sleep(0)
+            assert backend._waiting
+            resolver.close()
+            for answer in (await waiting, await resolver.ask(Dns("signed.example", Kind.MX))):
+                assert (answer.status, answer.words) == (Status.SERVFAIL, "libunbound: closed")
 
     asyncio.run(wait())
+
+
+def test_what_libunbound_holds_is_given_back(directory, zones, authority):
+    async def often() -> None:
+        for _ in range(5):
+            with in_process(directory, zones, authority) as backend:
+                assert not (await backend.ask(Dns("mail.signed.example", Kind.A))).failed
+
+    def held() -> int:
+        asyncio.run(often())
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    assert abs(held() - held()) < 3
 
 
 def test_blocking_callers_are_answered_as_well(resolver):

@@ -225,6 +225,27 @@ def test_what_is_no_toml_is_an_error_that_names_the_file(tmp_path, data):
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("\n[resolver]\ntimeout = 0", "resolver.timeout: expected a number > 0.0 (at line 3)"),
+        ("[resolver]\n\nserver = []", "resolver: unknown key 'server' (at line 3)"),
+        ("resolver.servers = [\n'::1',\n1]", "resolver.servers 2: expected text"),
+        ("resolver.servers = [\n'::1',\n1]", " (at line 3)"),
+        ('store = """s\n["""\nresolver = {\'servers\' = [\'x\']}', "DNS server (at line 3)"),
+        ("[resolver]\ntrusted = ['x']\nservers = ['::1']", "address (at line 2)"),
+        ("[list]\nfile = 'f'\n# no key", "list: 'key' is missing (at line 1)"),
+        ("store = 1 2", "(at line 1, column 11)"),
+    ],
+)
+def test_a_mistake_is_told_with_file_key_and_line(tmp_path, text, words):
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(BadConfiguration) as caught:
+        read(tmp_path / "c.toml")
+    assert str(caught.value).startswith(f"{tmp_path}/c.toml: ")
+    assert words in str(caught.value)
+
+
 def test_what_is_repeated_is_escaped():
     with pytest.raises(BadConfiguration, match=r"\\x1b\[31m") as caught:
         parse('"\\u001b[31m" = 1', HERE)

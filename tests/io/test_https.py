@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import SERVER
+from tests.interop.servers import free_ports
 from tests.io.policy_host import (
     PATIENCE,
     answer,
@@ -642,10 +643,11 @@ def test_no_more_addresses_are_tried_than_there_is_time_for(pki):
     ids=["refuses", "mute", "resets", "mute inside", "hangs up inside"],
 )
 def test_an_address_that_fails_leaves_time_for_the_next(pki, context, script, secured, loop):
+    (port,) = free_ports(1)
     with ExitStack() as servers:
-        web = servers.enter_context(policy_host(says(ok(POLICY)), context, THERE))
+        web = servers.enter_context(policy_host(says(ok(POLICY)), context, THERE, port))
         if script is not None:
-            first = policy_host(script, context if secured else None, HERE, web.port)
+            first = policy_host(script, context if secured else None, HERE, port)
             servers.enter_context(first)
         said = fetch(pki, web, ask=names(HERE, THERE), timeout=1.0, loop=loop)
     assert said.body == POLICY

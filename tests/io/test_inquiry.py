@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -426,13 +427,14 @@ def test_before_mail_is_given_up_it_is_looked_for_at_once(store):  # RFC 8461, 5
     ],
 )
 def test_what_an_attacker_would_have_liked_is_told_once(store, changed, words):  # P-03
-    world = World(*UNSIGNED, sts())
-    asks = world.inquiry(memory=store)
+    world, noted = World(*UNSIGNED, sts()), []
+    asks = world.inquiry(memory=store, note=lambda _of, told: noted.append(told))
     assert asyncio.run(asks.mail(DOMAIN)).alarms == ()
     world.say(changed)
     (alarm,) = asyncio.run(asks.mail(DOMAIN, again=True)).alarms
     assert alarm == f"{DOMAIN}: {words}"
     assert asyncio.run(asks.mail(DOMAIN, again=True)).alarms == ()
+    assert noted == [alarm]
 
 
 # -- whatever fails --------------------------------------------------------------------
@@ -492,6 +494,36 @@ def test_what_goes_wrong_in_here_is_an_error_and_no_answer():
 # -- the store -------------------------------------------------------------------------
 
 
+class Slow:
+    """A memory that gives no answer until it is told to."""
+
+    def __init__(self, store):
+        self._store, self.may = store, threading.Event()
+
+    def __getattr__(self, name):
+        def late(*arguments):
+            assert self.may.wait(20)
+            return getattr(self._store, name)(*arguments)
+
+        return late
+
+
+def test_while_the_store_waits_all_else_goes_on(store):
+    world, slow = World(*UNSIGNED, sts()), Slow(store)
+    asks = world.inquiry(Beliefs(visits=slow.visits), slow)
+
+    async def within():
+        looks = [asyncio.create_task(asks.decided(DOMAIN)) for _ in range(5)]
+        looks += [asyncio.create_task(asks.server(SMTP)), asyncio.create_task(asks.look(DOMAIN))]
+        await asyncio.sleep(0)
+        slow.may.set()  # nobody would come to do it, if the loop waited as well
+        return await asyncio.gather(*looks)
+
+    *made, host, looked = asyncio.run(within())
+    assert {level(each) for each in made} == {Level.AUTHENTICATED}
+    assert (host.endpoint, looked.known.policy.mode) == (SMTP, Mode.ENFORCE)
+
+
 def test_a_store_that_cannot_be_read_is_an_error_and_not_no_policy(path):
     world = World(*SIGNED, sts())
     store = open_store(path)
@@ -518,6 +550,86 @@ def test_a_history_that_cannot_be_read_is_an_error(path, store):
     world = World(*SIGNED)
     with pytest.raises(StoreError):
         asyncio.run(world.inquiry(Beliefs(visits=other.visits), store).mail(DOMAIN))
+
+
+def test_where_a_policy_is_enforced_history_could_not_ask_for_more(store):
+    world = World(*UNSIGNED, sts())
+    asks = world.inquiry(Beliefs(visits=unreadable), store)
+    assert level(asyncio.run(asks.mail(DOMAIN)).derivation) is Level.AUTHENTICATED
+    for mode in ("testing", "none"):
+        world.say(sts(mode, id_=mode.encode()))
+        with pytest.raises(StoreError):
+            asyncio.run(asks.mail(DOMAIN, again=True))
+
+
+def unreadable(_endpoint):
+    raise StoreError("unreadable")
+
+
+# -- what was lost ---------------------------------------------------------------------
+
+
+def damaged(store, world):
+    """What asks with a store that has lost something."""
+    store.lose(datetime.now(UTC))
+    return world.inquiry(Beliefs(lost=store.lost), store)
+
+
+@pytest.mark.parametrize("lost", [{ANNOUNCED: failure()}, {POLICY: BLOCKED}])
+def test_where_a_policy_may_have_been_lost_mail_waits_until_it_is_told_whether_there_is_one(
+    store, lost
+):
+    world = World(*UNSIGNED, sts())
+    world.say(lost)
+    asks = damaged(store, world)
+    made = asyncio.run(asks.decided(DOMAIN))
+    assert "the store was damaged on 20" in made.waits
+    assert f"may have known a policy of {DOMAIN}" in made.waits
+    world.say(sts())
+    again = asyncio.run(asks.mail(DOMAIN, again=True)).derivation
+    if POLICY in lost:  # that host is not asked again at once (RFC 8461, 3.3)
+        assert again.waits
+    else:
+        assert level(again) is Level.AUTHENTICATED
+
+
+def test_a_domain_that_says_that_there_is_none_is_clear_for_good(store):
+    world = World(*UNSIGNED)
+    asks = damaged(store, world)
+    assert level(asyncio.run(asks.mail(DOMAIN)).derivation) is Level.MAY
+    world.say({ANNOUNCED: failure()})
+    assert level(asyncio.run(asks.mail(DOMAIN, again=True)).derivation) is Level.MAY
+
+
+def test_a_policy_that_is_still_known_holds_whatever_else_was_lost(store):
+    world = World(*UNSIGNED, sts())
+    asyncio.run(world.inquiry(memory=store).mail(DOMAIN))
+    asks = damaged(store, world)
+    world.say({ANNOUNCED: failure()})
+    made = asyncio.run(asks.mail(DOMAIN, again=True)).derivation
+    assert level(made) is Level.AUTHENTICATED
+
+
+def test_a_server_that_mail_goes_through_may_have_had_a_policy_as_well(store):
+    world = World(addresses(MX1, N), {Dns(f"_mta-sts.{MX1}", Kind.TXT): failure()})
+    made = asyncio.run(damaged(store, world).next_hop(MX1))
+    assert f"may have known a policy of {MX1}" in made.waits
+    store.regain()
+    asks = world.inquiry(Beliefs(lost=store.lost), store)
+    assert not asyncio.run(asks.next_hop(MX1)).waits
+
+
+def test_a_clock_that_is_set_back_a_year_neither_ends_a_loss_nor_has_mail_wait_for_ever(
+    store, clock
+):
+    world = World(*UNSIGNED)
+    world.say({ANNOUNCED: failure()})
+    asks = damaged(store, world)
+    clock.ahead = -timedelta(days=365)
+    assert asyncio.run(asks.mail(DOMAIN)).derivation.waits
+    world.say({ANNOUNCED: nothing(N)})
+    clock.ahead = -timedelta(days=364)
+    assert level(asyncio.run(asks.mail(DOMAIN)).derivation) is Level.MAY
 
 
 def test_an_error_that_nobody_waits_for_any_more_is_not_shouted_about(path):
@@ -553,6 +665,39 @@ def decided(world, store, beliefs=PLAIN):
     asked = len(world.asked)
     made = asyncio.run(world.inquiry(beliefs, store).decided(DOMAIN))
     return made, len(world.asked) - asked
+
+
+async def kept(asks):
+    return [made async for made in asks.kept()]
+
+
+def test_everything_that_is_kept_is_given_page_by_page(store, monkeypatch):
+    monkeypatch.setattr(inquiry, "_PAGE", 2)
+    world, names = World(*SIGNED, sts()), []
+    made, _ = decided(world, store)
+    body = store.derived(DOMAIN, made.at)
+    for number in range(5):
+        names.append(f"d{number}.example")
+        other = body.replace(DOMAIN.encode(), names[-1].encode())
+        store.keep_derived(names[-1], made.at, made.expires, other)
+    given = asyncio.run(kept(world.inquiry(memory=store)))
+    assert [each.domain for each in given] == sorted([DOMAIN, *names])
+    assert made in given
+
+
+def test_what_others_believe_or_cannot_be_read_is_not_given(store, clock):
+    world = World(*SIGNED, sts())
+    made, _ = decided(world, store)
+    assert asyncio.run(kept(world.inquiry(wish("encrypt"), store))) == []
+    body = store.derived(DOMAIN, made.at)
+    store.keep_derived("broken.example", made.at, made.expires, body[:-5])
+    assert asyncio.run(kept(world.inquiry(memory=store))) == [made]
+    clock.ahead = timedelta(seconds=301)
+    assert asyncio.run(kept(world.inquiry(memory=store))) == []
+
+
+def test_without_a_memory_nothing_is_given():
+    assert asyncio.run(kept(World().inquiry())) == []
 
 
 def test_what_was_decided_holds_for_as_long_as_it_says(store, clock):
@@ -648,3 +793,22 @@ def test_records_that_change_are_in_the_next_decision(store, clock):
     world.say(tlsa(MX1, GOOD))
     clock.ahead = timedelta(seconds=301)
     assert level(decided(world, store)[0]) is Level.AUTHENTICATED
+
+
+def test_what_was_kept_at_a_first_contact_is_not_for_those_who_would_wait(store):
+    rule = '[[rule]]\nhost = "*"\nrequire = "may"\n'
+    patient = Beliefs(local.parse(f'{rule}unknown = "wait"'))
+    world = World(mx(MX1, security=N), addresses(MX1, N), {ANNOUNCED: failure(Status.TIMEOUT)})
+    assert decided(world, store, Beliefs(local.parse(rule)))[0].waits == ""
+    made, questions = decided(world, store, patient)
+    assert made.waits.startswith("rule 1 of the table has mail wait")
+    assert questions > 0
+    assert decided(world, store, patient) == (made, 0)
+
+
+def test_a_rule_for_a_port_is_for_mail_to_that_port_though_no_server_is_known():
+    rule = f'[[rule]]\nhost = "{DOMAIN}"\nrequire = "encrypt"\noverride = true\nport = 587'
+    world = World({Dns(DOMAIN, Kind.MX): failure()})
+    inquiry = world.inquiry(Beliefs(local.parse(rule)))
+    assert asyncio.run(inquiry.decided(DOMAIN, 587)).waits == ""
+    assert asyncio.run(inquiry.decided(DOMAIN)).waits

@@ -100,6 +100,7 @@ def test_a_key_does_not_count_after_its_time_nor_what_it_signed_before():
         (b"\xaa" * LONGEST_SIGNATURE, "not a signature"),
         (b"A" * 10_000_000, "10000000 bytes are too long for a signature"),
     ],
+    ids=["nothing", "zeros", "head", "half", "key", "armour", "noise", "flood"],
 )
 def test_what_is_no_signature_is_refused(signature, words):
     assert words in refused(signature)
@@ -159,7 +160,11 @@ def test_a_public_key_signs_nothing():
         sign(DATA, PUBLIC)
 
 
-@pytest.mark.parametrize("key", [b"", b"rubbish", SIGNATURE, SECRET[:100]])
+@pytest.mark.parametrize(
+    "key",
+    [b"", b"rubbish", SIGNATURE, SECRET[:100]],
+    ids=["nothing", "rubbish", "signature", "head"],
+)
 def test_what_is_no_secret_key_signs_nothing(key):
     with pytest.raises(BadKey, match="not a secret key"):
         sign(DATA, key)

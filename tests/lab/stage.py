@@ -76,12 +76,16 @@ def play(
     naive: bool = False,
     reply: str = "",
     timeout: float = 3.0,
+    settle: float | None = None,
     runner=run_asyncio,
 ) -> Scene:
     """Try our own client against `trick`."""
-    asking = Asking(insist=insist, manner=manner)
     terms = Terms(
-        ask=asking, timeout=timeout, connect_to=LOCALHOST, roots=anchors(authority.ca_file)
+        ask=Asking(insist=insist, manner=manner),
+        timeout=timeout,
+        settle=settle,
+        connect_to=LOCALHOST,
+        roots=anchors(authority.ca_file),
     )
     context, implicit_context = (authority.context("localhost") for _ in range(2))
 

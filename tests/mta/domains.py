@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from tests.policy.answering import (
     N,
     S,
@@ -85,9 +87,9 @@ def at_record(answer: DnsAnswer) -> dict[Question, Answer]:
     return {Dns(f"_mta-sts.{DOMAIN}", Kind.TXT): answer}
 
 
-def lost() -> Derivation:
+def lost(beliefs: Beliefs = Beliefs()) -> Derivation:  # noqa: B008  # a frozen value
     """The MX records could not be found out."""
-    return from_answers({Dns(DOMAIN, Kind.MX): FORGED, **published("", ())})
+    return from_answers({Dns(DOMAIN, Kind.MX): FORGED, **published("", ())}, beliefs)
 
 
 def rules(*words: str) -> Beliefs:
@@ -97,6 +99,19 @@ def rules(*words: str) -> Beliefs:
         table += f'[[rule]]\nhost = "{host}"\nrequire = "{require}"\n'
         table += f'pin = ["sha256:{pin[0]}"]\n' if pin else ""
     return Beliefs(table=local.parse(table))
+
+
+def override(*words: str) -> Beliefs:
+    """The operator's table, in which each rule is the last word."""
+    said = rules(*words).table
+    return Beliefs(
+        table=local.Table(tuple(structs.replace(rule, override=True) for rule in said.rule))
+    )
+
+
+def patient() -> Beliefs:
+    """A table by which mail waits while there may be a policy."""
+    return Beliefs(table=local.parse('[[rule]]\nhost = "*"\nrequire = "may"\nunknown = "wait"'))
 
 
 def listed(*mxs: str, mode: str = "enforce") -> Beliefs:

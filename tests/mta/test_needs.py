@@ -3,6 +3,7 @@
 import pytest
 
 from tests.mta.domains import (
+    DOMAIN,
     FORGED,
     GONE,
     NONE,
@@ -14,10 +15,21 @@ from tests.mta.domains import (
     C,
     derived,
     listed,
+    lost,
+    override,
     rules,
 )
 from tests.policy.answering import N, U
-from unstrip.mta.needs import Need, closed, hosts, need, policy, wished
+from unstrip.mta.needs import (
+    Need,
+    closed,
+    hosts,
+    need,
+    overridden,
+    overriding,
+    policy,
+    wished,
+)
 from unstrip.policy import Level, dane
 from unstrip.policy.mta_sts import Mode
 
@@ -49,7 +61,7 @@ def test_a_policy_names_the_host_where_the_mx_is_insecure():
 
 
 def test_a_policy_that_does_not_name_a_host_keeps_it_out():
-    assert needs({A: NONE, B: NONE}, mode="enforce", mx=[A]) == [Need.NAMED, Need.STRANGER]
+    assert needs({A: NONE, B: NONE}, mode="enforce", mx=[A]) == [Need.NAMED, Need.REFUSED]
 
 
 def test_a_failed_look_up_keeps_a_host_out_although_a_policy_names_it():
@@ -121,3 +133,33 @@ def test_without_a_policy_there_is_none_of_any_mode():
 )
 def test_only_an_enforced_policy_says_that_nobody_else_is_a_server(found, expected):
     assert closed(found) is expected
+
+
+def test_whom_the_operator_overrides_has_no_say_about_a_server():
+    assert needs({A: FORGED}, beliefs=override("* may")) == [Need.FREE]
+    assert needs({A: USABLE}, mode="enforce", beliefs=override("* encrypt")) == [Need.ENCRYPTED]
+    found = derived({A: NONE}, mode="enforce", mx=[B], beliefs=override("* may"))
+    assert policy(found, Mode.ENFORCE) is None
+    assert not closed(found)
+
+
+def test_what_is_overridden_for_one_server_still_holds_for_another():
+    found = derived({A: NONE, B: NONE}, mode="enforce", beliefs=override(f"{A} may"))
+    assert (hosts(found, Need.FREE), hosts(found, Need.NAMED)) == ((A,), (B,))
+    assert overridden(found, Need.FREE) == (A,)
+    assert overridden(found, Need.NAMED) == ()
+    assert policy(found, Mode.ENFORCE)
+    assert closed(found)
+
+
+def test_it_is_said_of_each_server_whom_the_operator_overrides_there():
+    found = derived({A: USABLE, B: NONE}, beliefs=override(f"{A} may", f"{B} may"))
+    assert list(overriding(found)) == [
+        f"{A}: rule 1 of your own table overrides dane (verify)",
+        f"{B}: rule 2 of your own table overrides nobody",
+    ]
+
+
+def test_a_domain_of_which_no_server_is_known_stands_for_all_that_there_may_be():
+    assert hosts(lost(rules("* encrypt")), Need.ENCRYPTED) == (DOMAIN,)
+    assert hosts(lost(), *Need) == ()

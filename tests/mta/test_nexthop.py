@@ -91,3 +91,13 @@ def test_whatever_comes_is_a_host_name_nothing_or_an_error(key):
         assert host_name(hop.host) == hop.host
         assert 0 < hop.port < 65536
         assert next_hop(f"[{hop.host}]:{hop.port}".encode()) == NextHop(hop.host, hop.port, True)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["example.org", "example.org:587", "[mx.example.org]", "[mx.example.org]:587", "[2001:db8::1]"],
+)
+def test_a_next_hop_is_written_as_it_is_read(key):
+    hop = next_hop(key.encode())
+    assert hop is not None
+    assert hop.key == key

@@ -27,6 +27,8 @@ from tests.mta.domains import (
     from_answers,
     listed,
     lost,
+    override,
+    patient,
     published,
     rules,
 )
@@ -37,6 +39,8 @@ from unstrip.mta.postfix import Answer, Lookup, answer
 from unstrip.policy.dane import Domain, Host, Route, Standing
 from unstrip.policy.questions import Dns, Kind, Mx, Status
 
+PAIRS = ":".join(["AB"] * 32)
+WHOLE = f"secure match={DOMAIN}:.{DOMAIN} servername=hostname"  # Postfix's own secure, in full
 SECURE = f"secure match={A}:{B} servername=hostname"
 
 
@@ -147,7 +151,14 @@ def test_a_star_that_would_mean_too_much_to_postfix_is_told_by_the_servers():
 
 
 def test_a_policy_that_names_no_server_is_told_so_that_postfix_can_report_it():
-    assert text({A: NONE}, mode="enforce", mx=[B]).startswith(f"secure match={B} ")
+    told_to_3_10 = text({A: NONE}, mode="enforce", mx=[B], reporting=True)
+    assert told_to_3_10.startswith(f"secure match={B} ")
+
+
+def test_a_policy_that_names_no_server_holds_mail_up_where_it_cannot_be_reported():
+    found = told(derived({A: NONE}, mode="enforce", mx=[B]))
+    assert found.lookup is Lookup.TEMP
+    assert A in found.text
 
 
 def test_a_policy_holds_where_no_server_was_found():
@@ -352,6 +363,109 @@ def test_a_reason_is_one_that_postfix_can_log():
     assert len(found.text) < 250
 
 
+# The operator's last word, and first contact
+
+UNKNOWN = failure(Status.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("derivation", "expected"),
+    [
+        (derived({A: USABLE}, beliefs=override(f"{DOMAIN} may")), "may"),
+        (derived({A: USABLE, B: USABLE}, beliefs=override("* encrypt")), "encrypt"),
+        (derived({A: FORGED}, beliefs=override(f"{DOMAIN} encrypt")), "encrypt"),
+        (derived({A: NONE}, N, mode="enforce", mx=[B], beliefs=override("* may")), "may"),
+        (derived({A: NONE}, N, mode="testing", beliefs=override("* may")), "may"),
+        (derived({A: NONE}, N, mode="testing", beliefs=override("* encrypt")), "encrypt"),
+        (derived({A: NONE}, record=UNKNOWN, beliefs=override("* may")), "may"),
+        (
+            derived({A: NONE}, N, mode="enforce", mx=[B], beliefs=override("* verify")),
+            f"secure match={A} servername=hostname",
+        ),
+        (derived({A: USABLE}, beliefs=override(f"* verify {PIN}")), f"fingerprint match={PAIRS}"),
+        (derived({A: USABLE, B: GONE}, beliefs=override(f"{A} may", f"{B} encrypt")), "encrypt"),
+        (lost(override("* may")), "may"),
+        (lost(override("* encrypt")), "encrypt"),
+        (lost(override("* verify")), WHOLE),
+        (lost(override(f"* verify {PIN}")), f"fingerprint match={PAIRS}"),
+    ],
+)
+@pytest.mark.parametrize("reporting", [True, False])
+def test_the_operators_last_word_is_told_and_nothing_that_would_raise_it(
+    derivation, expected, reporting
+):
+    found = told(derivation, reporting=reporting)
+    assert (found.lookup, found.text) == (Lookup.FOUND, expected)
+    assert "rule" in found.rule
+    assert any("of your own table overrides" in words for words in found.words)
+
+
+def test_it_is_said_whom_the_last_word_overrides():
+    found = told(derived({A: USABLE}, mode="enforce", beliefs=override("* may")))
+    words = f"{A}: rule 1 of your own table overrides dane (verify), mta-sts (verify)"
+    assert words in found.words
+    assert told(lost(override("* may"))).words[-1] == (
+        f"{DOMAIN}: rule 1 of your own table overrides nobody"
+    )
+
+
+def test_the_last_word_on_a_host_that_anybody_could_name_lowers_nothing():
+    found = text({A: NONE}, N, mode="enforce", beliefs=override(f"{A} may"))
+    assert found == f"secure match={A} servername=hostname"
+
+
+@pytest.mark.parametrize(
+    ("other", "more", "expected"),
+    [(USABLE, {}, "dane"), (NONE, {}, "NOTFOUND"), (NONE, {"mode": "enforce"}, SECURE)],
+)
+def test_one_level_for_all_cannot_tell_what_is_overridden_for_one_server(other, more, expected):
+    derivation = derived({A: UNUSABLE, B: other}, beliefs=override(f"{A} may"), **more)
+    found = told(derivation)
+    assert (found.text or found.lookup.name) == expected
+    assert any("one level for all cannot tell" in words for words in found.words)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("example.org encrypt", "encrypt"),
+        ("example.org verify", WHOLE),
+        (f"example.org verify {PIN}", f"fingerprint match={PAIRS}"),
+        ("example.org may", "NOTFOUND"),
+        ("mx1.example.org verify", "NOTFOUND"),
+    ],
+)
+@pytest.mark.parametrize("answers", [nothing(status=Status.NXDOMAIN), found(Mx(0, ""))])
+def test_a_rule_about_a_domain_is_told_although_none_of_its_servers_is_known(
+    answers, rule, expected
+):
+    derivation = from_answers({Dns(DOMAIN, Kind.MX): answers, **published("", ())}, rules(rule))
+    reply = told(derivation)
+    assert (reply.text or reply.lookup.name) == expected
+
+
+def test_a_policy_goes_before_the_name_of_the_domain_where_no_server_is_known():
+    answers = {Dns(DOMAIN, Kind.MX): nothing(status=Status.NXDOMAIN), **published("enforce", [A])}
+    found = told(from_answers(answers, rules(f"{DOMAIN} verify")))
+    assert found.text == f"secure match={A} servername=hostname"
+
+
+def test_a_rule_that_is_not_the_last_word_does_not_help_a_domain_that_is_lost():
+    assert told(lost(rules(f"{DOMAIN} encrypt"))).lookup is Lookup.TEMP
+
+
+def test_mail_waits_for_a_first_contact_and_it_is_said_by_which_rule_and_for_what():
+    found = told(derived({A: NONE}, record=UNKNOWN, beliefs=patient()))
+    assert (found.lookup, found.rule) == (Lookup.TEMP, "rule 1")
+    assert found.text.startswith("rule 1 of the table has mail wait")
+    assert "its TXT record: no answer" in found.text
+
+
+def test_mail_that_dane_protects_does_not_wait_for_a_first_contact():
+    assert text({A: USABLE}, record=UNKNOWN, beliefs=patient()) == "dane-only"
+    assert text({A: USABLE, B: NONE}, record=UNKNOWN, beliefs=patient()) == "dane-only"
+
+
 LEVELS = {"may", "encrypt", "dane", "dane-only", "secure", "fingerprint"}
 ATTRIBUTES = {
     "match",
@@ -385,11 +499,16 @@ def attributes(reply: str) -> list[tuple[str, str]]:
     table=st.lists(
         st.sampled_from([f"{A} encrypt", f"{B} verify", f"{C} verify {PIN}", f"{DOMAIN} encrypt"])
     ),
+    believing=st.sampled_from([rules, override]),
     reporting=st.booleans(),
 )
-def test_whatever_is_derived_postfix_can_read_it(tlsa, table, reporting, **domain):
+def test_whatever_is_derived_postfix_can_read_it_and_its_user_is_told_why(
+    tlsa, table, believing, reporting, **domain
+):
     hosts = dict(zip((A, B, C), tlsa, strict=False))
-    found = told(derived(hosts, beliefs=rules(*table), **domain), reporting=reporting)
+    found = told(derived(hosts, beliefs=believing(*table), **domain), reporting=reporting)
+    assert found.because
+    assert found.rule
     assert (found.lookup is Lookup.NOTFOUND) is (not found.text)
     if found.lookup is not Lookup.FOUND:
         return

@@ -40,9 +40,9 @@ def test_without_a_policy_exim_does_as_it_would_anyway():
 
 def test_lists_are_written_as_they_are_once_exim_has_expanded_them():
     found = told(derived({A: USABLE, B: NONE}, mode="enforce"))
-    assert found["hosts_require_dane"] == r"^mx1\.example\.org$"
     assert found["hosts_avoid_tls"] == r"!^mx1\.example\.org$ : !^mx2\.example\.org$ : *"
-    assert found["tls_verify_hosts"] == r"^mx2\.example\.org$"
+    assert found["hosts_avoid_tls_unsigned"] == r"!^mx2\.example\.org$ : *"
+    assert found["tls_verify_hosts"] == r"^mx1\.example\.org$ : ^mx2\.example\.org$"
 
 
 @pytest.mark.parametrize("made", [lost(), derived({A: FORGED})])
@@ -54,6 +54,7 @@ def held_up(reply: bytes) -> None:
     found = read(reply)
     assert found["defer"].startswith(":defer: ")
     assert found["hosts_require_tls"] == found["hosts_avoid_tls"] == "*"
+    assert found["hosts_avoid_tls_unsigned"] == "*"
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,8 @@ def test_a_colon_in_an_address_does_not_end_it():
 
     listed = expanded((str(ip_address("2001:db8::1")),))
     assert listed == "^2001::db8::::1$"
+
+
+def test_a_domain_is_asked_about_in_one_line():
+    (request,) = SOCKET.requests("example.org")
+    assert query(SOCKET, request).hop.host == "example.org"

@@ -124,3 +124,10 @@ def test_a_reply_is_never_longer_than_postfix_takes():
         derived(dict.fromkeys(FAR_TOO_MANY, NONE), N, beliefs=listed(*FAR_TOO_MANY)),
     ):
         assert len(read(told.tell(made).data)) <= LONGEST_REPLY
+
+
+def test_a_domain_may_be_asked_about_in_each_map():
+    tongue = Socketmap({"plain": False, "reporting": True})
+    foreseen = tongue.requests("example.org")
+    assert foreseen == (netstring(b"plain example.org"), netstring(b"reporting example.org"))
+    assert {query(tongue, request).hop.host for request in foreseen} == {"example.org"}

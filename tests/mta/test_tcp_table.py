@@ -103,3 +103,8 @@ def test_a_reply_is_one_line_of_what_may_be_in_it(mx):
 
 def test_a_list_is_told_as_a_policy_is():
     assert b"200 secure" in told(TABLE, derived({A: NONE}, N, beliefs=listed(A)))
+
+
+def test_a_domain_is_asked_about_in_one_line():
+    (request,) = TABLE.requests("mx_1.example.org")
+    assert query(TABLE, request).hop == NextHop("mx_1.example.org")

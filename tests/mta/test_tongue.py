@@ -25,7 +25,7 @@ def test_a_next_hop_is_asked_for_and_told_of(tongue):
     assert asked.hop == NextHop(DOMAIN)
     told = asked.tell(ENFORCED)
     assert b"mx1" in told.data
-    assert told.kind in {"secure", "policy"}
+    assert told.kind in {"secure", "verify"}
     assert not told.passing
 
 
@@ -72,7 +72,7 @@ def test_mutated_requests_have_a_reply_or_end_the_connection(tongue, data):
     for one in found:
         asked = tongue.asked(one)
         if isinstance(asked, Query):
-            assert asked.tell(ENFORCED).kind in {"secure", "policy"}
+            assert asked.tell(ENFORCED).kind in {"secure", "verify"}
         else:
             assert asked.kind in {NOTHING, FAILED, REFUSED}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unstrip.policy import Level, Policy
-from unstrip.policy.local import BadTable, Table, opinions, parse
+from unstrip.policy.local import BadTable, Table, last_words, opinions, parse, waiting
 
 PIN = "sha256:" + "6F2c" * 16
 
@@ -19,6 +19,8 @@ def rule(**keys: object) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return str(value) if isinstance(value, int | list) else f'"{value}"'
 
 
@@ -118,7 +120,7 @@ def test_pins_come_out_as_lower_case_hex():
 def test_the_opinion_says_which_rule_it_is_and_attests_nothing():
     table = parse(rule(host="a.example", require="may") + rule(host="*", require="encrypt"))
     assert opinion(table, "mx.example.org", 25, "smtp") == Policy(
-        "local", Level.ENCRYPT, "rule 2: * require encrypt"
+        "local", Level.ENCRYPT, "* require encrypt", rule="rule 2"
     )
 
 
@@ -130,13 +132,82 @@ def test_of_a_server_with_two_names_each_is_looked_up_and_it_is_said_which_rule_
     )
 
     def said(*names: str) -> list[str]:
-        return [policy.text for policy in opinions(table, names, 25, "smtp")]
+        return [f"{each.rule}: {each.text}" for each in opinions(table, names, 25, "smtp")]
 
     assert said("mx.example.net", "example.org") == [
         "rule 1: *.example.net require may, for mx.example.net",
         "rule 2: example.org require verify, for example.org",
     ]
     assert said("mx.example.com", "example.com") == ["rule 3: * require encrypt"]
+
+
+# The last word
+
+HOST, ORG = "mx.example.net", "example.org"
+STRICT = rule(host="*", require="verify")
+FREED = rule(host=HOST, require="may", override=True)
+
+
+def last(text: str, *names: str, unsigned: tuple[str, ...] = ()) -> str:
+    """Which rule has the last word on a server, "" for none."""
+    said = opinions(parse(text), names, 25, "smtp", unsigned=unsigned)
+    (words, *more) = [each for each in said if each.overrides] or [None]
+    assert not more
+    assert words is None or said == [words]
+    return words.rule if words else ""
+
+
+def test_a_rule_may_be_the_last_word():
+    (found,) = opinions(parse(FREED), (HOST,), 25, "smtp")
+    assert found == Policy("local", Level.MAY, f"{HOST} require may", overrides=True, rule="rule 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "unsigned", "expected"),
+    [
+        # about the domain: whatever the server is
+        (rule(host=ORG, require="may", override=True), (HOST,), "rule 1"),
+        (rule(host=ORG, require="may", override=True) + STRICT, (), "rule 1"),
+        (rule(host="*", require="verify", override=True), (HOST,), "rule 1"),
+        # about the server: only where DNSSEC leads there
+        (FREED, (), "rule 1"),
+        (FREED, (HOST,), ""),
+        (FREED + rule(host="*", require="encrypt"), (), "rule 1"),
+        (FREED + rule(host="*", require="encrypt"), (HOST,), ""),
+        # of two, the one that stands first
+        (rule(host=ORG, require="verify") + FREED, (), ""),
+        (FREED + rule(host=ORG, require="verify"), (), "rule 1"),
+        (rule(host=ORG, require="verify") + rule(host="*", require="may", override=True), (), ""),
+        (rule(host=HOST, require="verify") + rule(host="*", require="may", override=True), (), ""),
+        # a server that anybody may have brought up keeps no other rule from it
+        (FREED + rule(host=ORG, require="encrypt", override=True), (HOST,), "rule 2"),
+    ],
+)  # fmt: skip
+def test_the_first_rule_that_nobody_can_have_brought_up_has_the_last_word(text, unsigned, expected):
+    assert last(text, HOST, ORG, unsigned=unsigned) == expected
+
+
+def test_a_rule_that_overrides_nobody_here_raises_as_any_other_and_says_so():
+    text = rule(host=HOST, require="encrypt", override=True)
+    (found,) = opinions(parse(text), (HOST, ORG), 25, "smtp", unsigned=(HOST,))
+    assert (found.level, found.overrides) == (Level.ENCRYPT, False)
+    assert found.text == f"{HOST} require encrypt; it overrides nobody here"
+
+
+def test_rules_that_override_are_told_to_whoever_starts_with_them():
+    table = parse(rule(host=ORG, require="encrypt") + FREED)
+    assert last_words(table) == (f"all other policies are overridden by rule 2: {HOST} require may")
+    assert last_words(parse(rule(host=ORG, require="encrypt"))) == ""
+
+
+def test_mail_waits_for_what_is_unknown_only_by_the_first_rule_that_fits():
+    patient = rule(host="*", require="may", unknown="wait")
+    table = parse(rule(host=ORG, require="may") + patient)
+    assert waiting(table, ORG, 25, "smtp", "no answer") is None
+    found = waiting(table, "example.com", 25, "smtp", "no answer")
+    assert found is not None
+    assert found.refuses == "rule 2 of the table has mail wait: no answer"
+    assert waiting(parse(""), ORG, 25, "smtp", "no answer") is None
 
 
 GOOD = rule(host="first.example", require="may")  # so that the bad rule is never the only one
@@ -159,6 +230,12 @@ MISTAKES = {
     "pin by another hash": (rule(host="*", require="verify", pin=["sha1:" + "a" * 40]), "pin"),
     "pin not hex": (rule(host="*", require="verify", pin=["sha256:" + "g" * 64]), "pin"),
     "pin without verify": (rule(host="*", require="encrypt", pin=[PIN]), "pin"),
+    "override is a word": (rule(host="*", require="may", override="yes"), "override"),
+    "unknown is no word of ours": (rule(host="*", require="may", unknown="bounce"), "unknown"),
+    "waiting for those who have no say": (
+        rule(host="*", require="may", override=True, unknown="wait"),
+        "unknown",
+    ),
     "star in the middle": (rule(host="mx.*.example.org", require="may"), "host"),
     "star within a label": (rule(host="mx*.example.org", require="may"), "host"),
     "star at the end": (rule(host="mx.example.*", require="may"), "host"),

@@ -45,6 +45,15 @@ opinions = st.builds(
     webpki=st.booleans(),
     refuses=st.sampled_from(["", "not to be used"]),
 )
+last_words = st.builds(
+    Policy,
+    source=st.just("local"),
+    level=st.sampled_from([Level.MAY, Level.ENCRYPT, Level.AUTHENTICATED]),
+    text=st.just("example.org require something"),
+    pins=st.lists(st.sampled_from(["aa", "bb"]), max_size=1).map(tuple),
+    overrides=st.just(value=True),
+    rule=st.just("rule 1"),
+)
 # what overrules others insists on its own records, as DANE does
 overruling = st.sampled_from([DANE, replace(DANE, enforced=False), replace(DANE, expires=NOW)])
 some = opinions | overruling
@@ -298,7 +307,53 @@ def test_the_order_in_which_the_sources_are_asked_makes_no_difference(several, r
     assert set(one.pins) == set(other.pins)
 
 
-@given(st.lists(some, max_size=4))
+@given(st.lists(some, max_size=4), st.booleans())
+def test_without_a_last_word_nobody_is_overridden(several, named):
+    decision = decide(several, NOW, named=named)
+    assert not decision.overrides
+    assert (decision.overridden, decision.instead_of()) == ((), "")
+
+
+@given(st.lists(some, max_size=4), last_words, st.integers(0, 4), st.booleans())
+def test_the_operators_last_word_is_all_there_is_whatever_others_say(several, last, place, named):
+    decision = decide([*several[:place], last, *several[place:]], NOW, named=named)
+    alone = decide([last], NOW, named=named)
+    assert replace(decision, overridden=()) == alone
+    assert (decision.level, decision.refuses, decision.tlsa) == (last.level, "", None)
+    assert decision.overrides
+    held = [one for one in several if one.expires is None or one.expires > NOW]
+    assert decision.overridden == tuple(held)
+
+
+@given(st.lists(some | last_words, max_size=4), some, st.booleans())
+def test_what_the_sender_requires_is_lowered_by_nobody(several, wanted, named):
+    required = replace(wanted, enforced=True, expires=None, webpki=False, overrules=False)
+    decision = decide(several, NOW, named=named, required=required)
+    assert decision.level >= required.level
+    assert set(decision.pins) >= set(required.pins)
+    assert decision.refuses or not required.refuses
+
+
+@given(st.lists(some, max_size=4), some, st.booleans())
+def test_without_a_last_word_what_the_sender_requires_is_one_more_opinion(several, wanted, named):
+    required = replace(wanted, enforced=True, expires=None)
+    one = decide(several, NOW, named=named, required=required)
+    assert one == decide([required, *several], NOW, named=named)
+
+
+@pytest.mark.parametrize("change", [{"enforced": False}, {"expires": NOW}])
+def test_a_last_word_that_is_not_in_force_is_none(change):
+    last = Policy("local", Level.MAY, overrides=True, **change)
+    assert decide([last, DANE], NOW).level is Level.AUTHENTICATED
+
+
+def test_who_is_overridden_is_told_with_what_he_asks_for():
+    last = Policy("local", Level.MAY, overrides=True)
+    decision = decide([DANE, last, UNLISTED, replace(LISTED, enforced=False)], NOW)
+    assert decision.instead_of() == "dane (verify), mta-sts (not to be used)"
+
+
+@given(st.lists(some | last_words, max_size=4))
 def test_a_decision_goes_to_json_and_back_without_loss(several):
     decision = decide(several, NOW)
     assert from_json(Decision, to_json(decision)) == decision

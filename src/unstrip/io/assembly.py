@@ -6,6 +6,7 @@ never left out in silence: it might have raised the bar.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
@@ -15,20 +16,22 @@ from typing import TYPE_CHECKING, TypeVar
 from unstrip.certificates import Anchors
 from unstrip.derivation import Beliefs
 from unstrip.io.configuration import Configuration, ListSettings
-from unstrip.io.files import NoHome, Unread, configuration_folder, read_text
+from unstrip.io.files import NoHome, Unread, configuration_folder, read, read_text
 from unstrip.io.https import Fetcher
-from unstrip.io.inquiry import TIMEOUT, Inquiry, Memory
+from unstrip.io.inquiry import TIMEOUT, Alarmed, Inquiry, Memory, Note
+from unstrip.io.offloop import OffLoop
 from unstrip.io.resolver import Resolver
 from unstrip.io.resolver.configured import distrust
 from unstrip.io.resolver.configured import resolver as made
 from unstrip.io.resolver.unbound import Unavailable
 from unstrip.io.store import KeptList, Store
 from unstrip.policy import local
-from unstrip.policy.questions import Answer, Question
+from unstrip.policy.questions import Answer, Https, HttpsFailure, Question, ResultType
 from unstrip.policy.starttls_everywhere import LONGEST, PolicyList
 
 if TYPE_CHECKING:
     from unstrip.io.policy_list import Lists
+    from unstrip.io.store.keeper import Keeper
 
 Q = TypeVar("Q", bound=Question)
 A = TypeVar("A", bound=Answer)
@@ -83,11 +86,11 @@ def table(path: Path | None) -> local.Table:
         raise Unusable(f"{chosen}: {error}", _TABLE) from error
 
 
-def beliefs(rules: local.Table, store: Store | None) -> Beliefs:
+def beliefs(rules: local.Table, store: Store | Keeper | None) -> Beliefs:
     """Return what the operator and earlier visits say."""
     if store is None:
         return Beliefs(rules)
-    return Beliefs(rules, visits=store.visits, visits_of=store.visits_of)
+    return Beliefs(rules, visits=store.visits, visits_of=store.visits_of, lost=store.lost)
 
 
 def inquiry(
@@ -99,9 +102,12 @@ def inquiry(
     *,
     alarms: tuple[str, ...] = (),
     hear: Hear,
+    note: Alarmed = lambda _of, _words: None,
+    turned: Note = lambda _: None,
+    aside: OffLoop | None = None,
     timeout: float = TIMEOUT,
 ) -> Inquiry:
-    """Return what asks; `hear` is told of every question that was answered."""
+    """Return what asks; `hear` is told of every question that was answered, `note` of alarms."""
     return Inquiry(
         _heard(asked.ask, hear),
         _heard(Fetcher(asked.ask, trusted).get, hear),
@@ -109,12 +115,19 @@ def inquiry(
         memory,
         distrust(settings),
         alarms=alarms,
+        note=note,
+        turned=turned,
+        aside=aside,
         timeout=timeout,
     )
 
 
 async def listed(
-    settings: ListSettings, store: Store | None, asked: Resolver, trusted: Anchors
+    settings: ListSettings,
+    store: Store | Keeper | None,
+    asked: Resolver,
+    trusted: Anchors,
+    aside: OffLoop | None = None,
 ) -> tuple[PolicyList | None, tuple[str, ...]]:
     """Return the list that is configured, and what is wrong with it.
 
@@ -133,6 +146,7 @@ async def listed(
         datetime.now(UTC),
         fetch,
         signature=settings.signed,
+        aside=aside,
     )
     if found.listed is None and not found.over:
         words = "take [list] out of the configuration to do without"
@@ -141,6 +155,38 @@ async def listed(
         return found.listed, ()
     now = "it says nothing any more" if found.over else "the one that is kept goes on being used"
     return found.listed, (f"list: {found.trouble}; {now}",)
+
+
+def tried(settings: ListSettings) -> tuple[str, bool]:
+    """Say what would be wrong with a list, "" if nothing is, and whether its time is over.
+
+    Nothing is kept, and nobody is asked: of a list that is to come by HTTPS, it is the keys.
+    """
+    from unstrip.io.openpgp import LONGEST_KEYS, BadKey, fingerprints
+    from unstrip.io.policy_list import load
+
+    try:
+        fingerprints(read(settings.key, LONGEST_KEYS))
+    except Unread as error:
+        return str(error), False
+    except BadKey as error:
+        return f"{settings.key}: {error}", False
+    if any(isinstance(each, Https) for each in (settings.source, settings.signed)):
+        return "", False
+    trying = load(
+        settings.source,
+        settings.key,
+        _Nowhere(),
+        datetime.now(UTC),
+        _unasked,
+        signature=settings.signed,
+    )
+    found = asyncio.run(trying)
+    return found.trouble, found.over
+
+
+async def _unasked(question: Https) -> HttpsFailure:
+    return HttpsFailure(ResultType.STS_POLICY_FETCH_ERROR, f"{question.host} is not asked")
 
 
 class _Nowhere:

@@ -27,7 +27,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from unstrip.escaping import brief, printable
+from unstrip.escaping import brief
 from unstrip.hostname import host_name
 from unstrip.io.files import NoHome, Unread, configuration_folder, read_text
 from unstrip.io.serving import ServeSettings
@@ -177,13 +177,13 @@ def read(path: Path | None = None) -> Configuration:
 def parse(text: str, directory: Path) -> Configuration:
     """Return what is set in `text`, whose files are looked for in `directory`.
 
-    Raises: BadConfiguration: see `read`; the message names the key alone.
+    Raises: BadConfiguration: see `read`; the message names key and line.
     """
     try:
         meant = partial(_meant, directory.absolute())
         return msgspec.convert(tomllib.loads(text), Configuration, dec_hook=meant)
     except (ValueError, RecursionError) as error:  # tomllib's own and msgspec's are ValueErrors
-        raise BadConfiguration(printable(mistake(error, Configuration))) from error
+        raise BadConfiguration(mistake(error, Configuration, text)) from error
 
 
 def _meant(directory: Path, kind: type, value: object) -> Path | Location:

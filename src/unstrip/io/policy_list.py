@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from unstrip.escaping import brief
 from unstrip.hostname import host_name
 from unstrip.io.files import Unread, read
+from unstrip.io.offloop import OffLoop
 from unstrip.io.openpgp import (
     LONGEST_KEYS,
     LONGEST_SIGNATURE,
@@ -115,12 +116,15 @@ async def load(
     fetch: Fetch,
     *,
     signature: Place | None = None,
+    aside: OffLoop | None = None,
 ) -> Loaded:
     """Return the list that holds, which is the one at `source` if nothing is wrong with it.
 
-    Args: key: the file of public keys; fetch: brings pages of at least `LONGEST` bytes.
+    Args: key: the file of public keys; fetch: brings pages of at least `LONGEST` bytes; aside: the
+        thread for the store.
     Raises: StoreError: what is kept cannot be used.
     """
+    aside = aside or OffLoop()
     try:
         keys = read(key, LONGEST_KEYS)
         shelf = _Shelf(store, _name(source), fingerprints(keys))
@@ -132,10 +136,10 @@ async def load(
         signer = verify(body, signed, keys, now)
         listed = current(body, now)
     except (Unread, BadSignature, BadList, Untimely) as error:
-        return shelf.kept(now, str(error), over=isinstance(error, Expired))
-    if not shelf.keep(KeptList(signer, listed.timestamp, body)):
+        return await aside.do(shelf.kept, now, str(error), over=isinstance(error, Expired))
+    if not await aside.do(shelf.keep, KeptList(signer, listed.timestamp, body)):
         words = f"made on {_day(listed.timestamp)}, it is no newer than the one that is kept"
-        return shelf.kept(now, words)
+        return await aside.do(shelf.kept, now, words)
     return Loaded(listed, signer)
 
 

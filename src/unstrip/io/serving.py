@@ -97,7 +97,7 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stop: Seconds = 5
     waiting: Annotated[int, msgspec.Meta(gt=0, le=10_000)] = 50
     connections: Annotated[int, msgspec.Meta(gt=0, le=100_000)] = 2000
-    memory: Annotated[int, msgspec.Meta(gt=0, le=4096)] = 16
+    memory: Annotated[int, msgspec.Meta(gt=0, le=4096)] = 3
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,11 +5,13 @@ It is the decision again, sorted by what a mail server can be told to do about i
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 
 from unstrip.derivation import Derivation, Destination
+from unstrip.escaping import brief
 from unstrip.hostname import BadHostName, host_name
 from unstrip.policy import Decision, Level, dane, decide
 from unstrip.policy.dane import Standing
@@ -27,10 +29,10 @@ class Need(Enum):
     FREE = "TLS if it is offered, for no policy asks for more"
     GONE = "nothing, for it has no address"
     FAILED = "not to be used: DANE could not be looked up"
-    STRANGER = "not to be used: the domain's policy does not name it"
+    REFUSED = "not to be used: a policy refuses it"
 
 
-BARRED = (Need.FAILED, Need.STRANGER)
+BARRED = (Need.FAILED, Need.REFUSED)
 USABLE = tuple(need for need in Need if need not in (*BARRED, Need.GONE))
 
 
@@ -45,10 +47,10 @@ def need(server: Destination) -> Need:
     gone = standing is Standing.UNREACHABLE
     if not _is_host_name(server.endpoint.host):  # nobody gets there, and no reply could hold it
         return Need.GONE
-    if standing is Standing.FAILED:
+    if standing is Standing.FAILED and not decision.overrides:
         return Need.FAILED
     if any(p.refuses and not (gone and p.source == dane.SOURCE) for p in decision.because):
-        return Need.STRANGER
+        return Need.REFUSED
     if decision.pins:
         return Need.PINNED
     if decision.level is Level.AUTHENTICATED:
@@ -59,6 +61,7 @@ def need(server: Destination) -> Need:
     return Need.GONE if gone else Need.FREE
 
 
+@lru_cache(64)  # the same few servers are asked about again and again
 def _is_host_name(name: str) -> bool:
     try:
         return host_name(name) == name
@@ -67,8 +70,11 @@ def _is_host_name(name: str) -> bool:
 
 
 def servers(derivation: Derivation, *wanted: Need) -> tuple[Destination, ...]:
-    """Return the servers with one of these needs, in the order in which they are to be tried."""
-    return tuple(each for each in derivation.destinations if need(each) in wanted)
+    """Return the servers with one of these needs, in the order in which they are to be tried.
+
+    Where none is known it may be one that has the name of the domain, and stands for all.
+    """
+    return tuple(each for each in derivation.servers if need(each) in wanted)
 
 
 def hosts(derivation: Derivation, *wanted: Need) -> tuple[str, ...]:
@@ -90,13 +96,30 @@ def _without(server: Destination, sources: Container[str], at: datetime) -> Deci
     return decide((p for p in server.opinions if p.source not in sources), at)
 
 
+def overridden(derivation: Derivation, *wanted: Need) -> tuple[str, ...]:
+    """Return the hosts with one of these needs, of which the operator's table alone speaks."""
+    found = (each for each in servers(derivation, *wanted) if each.decision.overrides)
+    return tuple(dict.fromkeys(each.endpoint.host for each in found))
+
+
+def overriding(derivation: Derivation) -> Iterator[str]:
+    """Say at which servers the operator's table alone speaks, and whom it overrides."""
+    for each in derivation.servers:
+        if each.decision.overrides:
+            rules = ", ".join(policy.rule for policy in each.decision.because)
+            lost = each.decision.instead_of() or "nobody"
+            yield f"{brief(each.endpoint.host)}: {rules} of your own table overrides {lost}"
+
+
 def closed(derivation: Derivation) -> bool:
     """Tell whether a policy says who the domain's servers are, so that nobody else may be one."""
-    said = (policy for each in derivation.destinations for policy in each.opinions)
+    heard = (each for each in derivation.servers if not each.decision.overrides)
+    said = (policy for each in heard for policy in each.opinions)
     return bool(policy(derivation, Mode.ENFORCE)) or any(p.webpki and p.enforced for p in said)
 
 
 def policy(derivation: Derivation, mode: Mode) -> StsPolicy | None:
-    """Return the domain's MTA-STS policy if it is in force, and of this mode."""
-    found = derivation.sts.in_force(derivation.at) if derivation.sts else None
+    """Return the domain's MTA-STS policy if it is in force, of this mode, and not overridden."""
+    sts = None if derivation.overridden else derivation.sts
+    found = sts.in_force(derivation.at) if sts else None
     return found if found is not None and found.mode is mode else None

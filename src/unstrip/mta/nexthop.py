@@ -41,6 +41,12 @@ class NextHop:
     port: int = SMTP
     direct: bool = False
 
+    @property
+    def key(self) -> str:
+        """Write it as a mail server does, so that `next_hop` would read the same."""
+        host = f"[{self.host}]" if self.direct else self.host
+        return host if self.port == SMTP else f"{host}:{self.port}"
+
 
 def next_hop(key: bytes) -> NextHop | None:
     """Return what a key means, None where it is nothing that could have a policy.

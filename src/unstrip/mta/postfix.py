@@ -14,15 +14,23 @@ held to less could be put in the other's place. Where Postfix cannot be told all
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from unstrip.derivation import Derivation
+from unstrip.derivation import Derivation, Destination
 from unstrip.escaping import brief
 from unstrip.hostname import is_address
-from unstrip.mta.needs import BARRED, USABLE, Need, hosts, policy, servers, wished
+from unstrip.mta.needs import (
+    BARRED,
+    USABLE,
+    Need,
+    hosts,
+    overriding,
+    policy,
+    servers,
+    wished,
+)
 from unstrip.policy import Decision, Level, dane, history, local
-from unstrip.policy.dane import Route
 from unstrip.policy.dane import Standing as Dane
 from unstrip.policy.mta_sts import Mode, StsPolicy
 from unstrip.policy.questions import Security
@@ -32,6 +40,7 @@ _LONGEST = 90_000  # characters: socketmap_max_reply_size is 100,000
 _MOST_PATTERNS = 50  # of a policy; one that has more is told by the hosts it lets pass
 _OWN = {history.SOURCE: "your own earlier visits", local.SOURCE: "your own table"}
 _DANE_NEEDS = "Postfix needs smtp_dns_support_level = dnssec, and a resolver that validates"
+_IN_PLACE = "this takes the place of smtp_tls_security_level for the domain"
 _INSECURE_DANE = "smtp_tls_dane_insecure_mx_policy has to be dane, as it is since Postfix 3.10"
 
 
@@ -51,7 +60,7 @@ class Answer:
         lookup: of which kind.
         text: level and attributes, or the reason of a failure.
         because: why, for people.
-        rule: the clause that it follows.
+        rule: the clauses that it follows, and the rules of the operator's table.
         words: what Postfix has to be set to, and what it cannot be told.
     """
 
@@ -67,32 +76,38 @@ def answer(derivation: Derivation, *, reporting: bool) -> Answer:
 
     Args: reporting: it is Postfix 3.10 or newer, which understands what goes into reports.
     """
-    return (
-        _waiting(derivation)
+    found = (
+        _waiting(derivation, reporting=reporting)
         or _pinned(derivation)
         or _dane(derivation)
         or _named(derivation, reporting=reporting)
         or _instead(derivation)
         or _encrypted(derivation, reporting=reporting)
         or _dane_by_host(derivation)
+        or _freed(derivation)
         or _tested(derivation, reporting=reporting)
         or _nothing(derivation)
     )
+    return replace(found, words=(*found.words, *_overriding(derivation)))
 
 
-def _waiting(derivation: Derivation) -> Answer | None:
+def _waiting(derivation: Derivation, *, reporting: bool) -> Answer | None:
     """Nothing can be sent now.
 
-    A policy that names none of the servers is told as it is: then Postfix can report it.
+    A policy that names none of the servers is told as it is to a Postfix that can report it. Any
+    other looks at the names in a certificate only, and a wildcard may have one of the policy's.
     """
-    lost = derivation.route.route is Route.FAILED
+    because = "nothing can be sent now"
+    if derivation.lost:
+        reason = brief(derivation.route.words, _LONGEST_REASON)
+        return Answer(Lookup.TEMP, reason, because, "RFC 7672, 2.1.2")
     failed, barred = hosts(derivation, Need.FAILED), servers(derivation, *BARRED)
-    reportable = not failed and bool(_patterns(derivation))
-    if not lost and (not barred or hosts(derivation, *USABLE) or reportable):
+    reportable = reporting and not failed and bool(_patterns(derivation))
+    if not barred or hosts(derivation, *USABLE) or reportable:
         return None
-    reason = derivation.route.words if lost else barred[0].decision.refuses
-    rule = "RFC 7672, 2.1.2" if lost or failed else "RFC 8461, 5"
-    return Answer(Lookup.TEMP, brief(reason, _LONGEST_REASON), "nothing can be sent now", rule)
+    refusing = next(policy for policy in barred[0].decision.because if policy.refuses)
+    reason = brief(refusing.refuses, _LONGEST_REASON)
+    return Answer(Lookup.TEMP, reason, because, refusing.rule)
 
 
 def _pinned(derivation: Derivation) -> Answer | None:
@@ -105,7 +120,7 @@ def _pinned(derivation: Derivation) -> Answer | None:
     if others := hosts(derivation, *set(USABLE) - {Need.PINNED}):
         words.append(f"{_listed(others)} is held to these keys as well")
     because = f"there are pins for {_listed(hosts(derivation, Need.PINNED))}"
-    return Answer(Lookup.FOUND, text, because, "", tuple(words))
+    return Answer(Lookup.FOUND, text, because, _rules(pinned), tuple(words))
 
 
 def _dane(derivation: Derivation) -> Answer | None:
@@ -113,7 +128,7 @@ def _dane(derivation: Derivation) -> Answer | None:
     with_records = hosts(derivation, Need.DANE)
     if not with_records or derivation.route.security is not Security.SECURE:
         return None
-    short = hosts(derivation, Need.NAMED, Need.ENCRYPTED, Need.STRANGER)
+    short = hosts(derivation, Need.NAMED, Need.ENCRYPTED, Need.REFUSED)
     if short:  # RFC 8461, 2; Postfix's dane would let these go without TLS
         because = f"{_listed(short)} without usable TLSA records has to be passed over"
         return Answer(Lookup.FOUND, "dane-only", because, "RFC 8461, 2", (_DANE_NEEDS,))
@@ -135,13 +150,14 @@ def _named(derivation: Derivation, *, reporting: bool) -> Answer | None:
     sts = policy(derivation, Mode.ENFORCE)
     if sts is None and not hosts(derivation, Need.NAMED):
         return None
-    patterns = _patterns(derivation) or _without_addresses(hosts(derivation, *USABLE))
+    patterns = _patterns(derivation) or _own_names(derivation)
     if not patterns:
         reason = f"no server of {derivation.domain} is known by name"
         return Answer(Lookup.TEMP, reason, "nothing can be sent now", "RFC 8461, 5")
     text = _secure(patterns)
     if sts is None:
-        return Answer(Lookup.FOUND, text, _sources(derivation), "", _caveats(derivation))
+        because, rules = _sources(derivation), _rules(servers(derivation, Need.NAMED))
+        return Answer(Lookup.FOUND, text, because, rules, _caveats(derivation))
     text = _with_report(text, derivation, sts, patterns) if reporting else text
     because = f"mta-sts: {brief(', '.join(sts.mx))}"
     words = () if reporting else ("a star stands for any number of labels before Postfix 3.10.5",)
@@ -181,7 +197,8 @@ def _encrypted(derivation: Derivation, *, reporting: bool) -> Answer | None:
     if not asked and (not unusable or hosts(derivation, Need.DANE, Need.FREE, Need.FAILED)):
         return None
     text = _in_testing("encrypt", derivation, reporting=reporting)
-    return Answer(Lookup.FOUND, text, _sources(derivation), "" if asked else "RFC 7672, 2.2")
+    rules = _rules(servers(derivation, Need.ENCRYPTED, Need.UNUSABLE))
+    return Answer(Lookup.FOUND, text, _sources(derivation), rules)
 
 
 def _dane_by_host(derivation: Derivation) -> Answer | None:
@@ -196,24 +213,32 @@ def _dane_by_host(derivation: Derivation) -> Answer | None:
     return Answer(Lookup.FOUND, "dane", because, "RFC 7672, 2.2", tuple(words))
 
 
+def _freed(derivation: Derivation) -> Answer | None:
+    """The operator's own table asks for no more: said aloud, lest the next map or main.cf do so."""
+    if not derivation.overridden:
+        return None
+    because, rules = "your own table asks for no more", _rules(derivation.servers)
+    return Answer(Lookup.FOUND, "may", because, rules, (_IN_PLACE,))
+
+
 def _tested(derivation: Derivation, *, reporting: bool) -> Answer | None:
     """Nothing is insisted on, and what would be gets into reports (RFC 8461, 5; P-05)."""
     if not reporting or policy(derivation, Mode.TESTING) is None:
         return None
     unchecked = any(host.standing is Dane.UNCHECKED for host in derivation.route.hosts)
     text = _in_testing("dane" if unchecked else "may", derivation, reporting=reporting)
-    words = ("this takes the place of smtp_tls_security_level for the domain",)
-    return Answer(Lookup.FOUND, text, "the policy is only tested", "RFC 8461, 5", words)
+    return Answer(Lookup.FOUND, text, "the policy is only tested", "RFC 8461, 5", (_IN_PLACE,))
 
 
 def _nothing(derivation: Derivation) -> Answer:
     """Main.cf's own level holds."""
-    words = []
+    words, rule = [], "RFC 7435"
     if derivation.sts is not None and derivation.sts.uncertain(derivation.at):
+        rule = "RFC 8461, 5.1"
         words.append("there may be an MTA-STS policy that could not be found out")
     if any(host.standing is Dane.UNCHECKED for host in derivation.route.hosts):
         words.append("DANE was not checked: with the level dane, Postfix does so itself")
-    return Answer(Lookup.NOTFOUND, "", "no policy is in force", "", tuple(words))
+    return Answer(Lookup.NOTFOUND, "", "no policy is in force", rule, tuple(words))
 
 
 # -- the words of a reply ---------------------------------------------------------------------
@@ -243,6 +268,12 @@ def _passes(host: str, patterns: tuple[str, ...]) -> bool:
 def _names(sts: StsPolicy) -> tuple[str, ...]:
     """Return the patterns that may be matched."""
     return _without_addresses(dict.fromkeys(sts.mx))
+
+
+def _own_names(derivation: Derivation) -> tuple[str, ...]:
+    """Return the names of the servers; where none is known, what Postfix's own secure takes."""
+    names = _without_addresses(hosts(derivation, *USABLE))
+    return names if derivation.destinations else (*names, *(f"*.{name}" for name in names))
 
 
 def _without_addresses(names: Iterable[str]) -> tuple[str, ...]:
@@ -288,10 +319,25 @@ def _why(decision: Decision) -> str:
     return ", ".join(dict.fromkeys(sources))
 
 
+def _rules(concerned: Iterable[Destination]) -> str:
+    rules = (policy.rule for each in concerned for policy in each.decision.because)
+    return ", ".join(dict.fromkeys(rule for rule in rules if rule))
+
+
+def _overriding(derivation: Derivation) -> tuple[str, ...]:
+    """Say whom the operator overrides, and where that cannot be told beside the others."""
+    words = list(overriding(derivation))
+    if words and not derivation.overridden:
+        words.append("what is overridden for some servers alone, one level for all cannot tell")
+    return tuple(words)
+
+
 def _caveats(derivation: Derivation) -> tuple[str, ...]:
     """Say what is not as the decision has it."""
     words = []
-    if not all(each.decision.vouched for each in servers(derivation, *USABLE)):
+    if not derivation.destinations:
+        words.append("none of its servers is known: they have to prove the name of the domain")
+    elif not all(each.decision.vouched for each in servers(derivation, *USABLE)):
         words.append("that these are the domain's servers, only an unsigned answer of DNS says")
     lenient = hosts(derivation, Need.ENCRYPTED, Need.UNUSABLE, Need.FREE, Need.DANE)
     if lenient:

@@ -41,6 +41,10 @@ class ReadSocket:
         """
         return line(said, LONGEST)
 
+    def requests(self, domain: str) -> tuple[bytes, ...]:
+        """Return the line in which a domain is asked about."""
+        return (_VERB + domain.encode() + b"\n",)
+
     def asked(self, request: bytes) -> Query | Told:
         """Return what a line asks, or at once what is to be said to it."""
         key = request.removeprefix(_VERB)[:-1]
@@ -57,13 +61,28 @@ def _told(derivation: Derivation) -> Told:
     chosen = options(derivation)
     if chosen.defer:
         return _waiting(chosen.defer, FAILED)
-    kind = NOTHING if replace(chosen, words=()) == Options() else "policy"
-    return Told(_line(chosen), kind)
+    return Told(_line(chosen), _kind(chosen))
+
+
+def _kind(chosen: Options) -> str:
+    """Return the most that is asked of any host, by the name that Postfix has for it."""
+    if replace(chosen, words=()) == Options():
+        return NOTHING
+    if chosen.by_dane:
+        return "dane"
+    if chosen.tls_verify_hosts:
+        return "verify"
+    return "encrypt" if chosen.hosts_require_tls else "may"
 
 
 def _waiting(words: str, kind: str) -> Told:
-    held = Options(hosts_require_tls=_EVERY, hosts_avoid_tls=_EVERY)
-    return Told(_line(replace(held, defer=f":defer: {reason(words)}")), kind)
+    held = Options(
+        hosts_require_tls=_EVERY,
+        hosts_avoid_tls=_EVERY,
+        hosts_avoid_tls_unsigned=_EVERY,
+        defer=f":defer: {reason(words)}",
+    )
+    return Told(_line(held), kind)
 
 
 def _line(chosen: Options) -> bytes:

@@ -47,6 +47,10 @@ class Socketmap:
             raise Garbled("no comma at the end of a netstring")
         return end + 1
 
+    def requests(self, domain: str) -> tuple[bytes, ...]:
+        """Return the netstrings in which a domain may be asked about, one a map."""
+        return tuple(_netstring(f"{name} {domain}".encode()) for name in self.maps)
+
     def asked(self, request: bytes) -> Query | Told:
         """Return what a whole netstring asks, or at once what is to be said to it."""
         payload = request[request.index(b":") + 1 : -1]

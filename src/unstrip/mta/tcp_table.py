@@ -33,6 +33,10 @@ class TcpTable:
         """
         return line(said, LONGEST)
 
+    def requests(self, domain: str) -> tuple[bytes, ...]:
+        """Return the line in which a domain is asked about."""
+        return (f"get {domain}\n".encode(),)
+
     def asked(self, request: bytes) -> Query | Told:
         """Return what a line asks, or at once what is to be said to it."""
         if request.startswith(b"put "):

@@ -61,6 +61,9 @@ class Tongue(Protocol):
         Raises: Garbled.
         """
 
+    def requests(self, domain: str) -> tuple[bytes, ...]:
+        """Return how one may be asked about a domain, as far as that can be foreseen."""
+
     def asked(self, request: bytes) -> Query | Told:
         """Return what a whole request asks, or the reply if that needs no finding out."""
 

@@ -8,6 +8,8 @@ It plays the role of Exim's hosts_require_tls, for every protocol:
     port = 25                     # only for this port (optional)
     protocol = "smtp"             # only for this protocol (optional)
     pin = ["sha256:6f2c..."]      # only these public keys (optional, with "verify")
+    override = true               # nobody else has a say, not even who asks for more (optional)
+    unknown = "wait"              # mail waits while nobody knows about MTA-STS (optional)
 
 Of the rules that fit, the first one counts.
 """
@@ -16,12 +18,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from unstrip.escaping import brief, printable
+from unstrip.escaping import brief
 from unstrip.hostname import BadHostName, host_name
 from unstrip.mistakes import mistake
 from unstrip.policy.values import Level, Policy
@@ -44,6 +47,24 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int | None = None
     protocol: str | None = None
     pin: tuple[str, ...] = ()
+    override: bool = False
+    unknown: Literal["send", "wait"] = "send"
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that can never fit: it would protect nothing, and nobody would notice."""
+        _pattern(self.host)
+        if self.port is not None and not 0 < self.port <= _LAST_PORT:
+            raise ValueError(f"port: {self.port} is not 1 to {_LAST_PORT}")
+        if self.protocol is not None and self.protocol not in REGISTRY:
+            known = ", ".join(REGISTRY)
+            raise ValueError(f"protocol: '{brief(self.protocol)}' is none of {known}")
+        for pin in self.pin:
+            if not _PIN.fullmatch(pin):
+                raise ValueError(f"pin: '{brief(pin)}' is not 'sha256:' and 64 hex digits")
+        if self.pin and self.require != "verify":
+            raise ValueError("pin: only goes with require = 'verify'")
+        if self.override and self.unknown == "wait":  # then nobody is asked
+            raise ValueError("unknown: 'wait' does not go with override = true")
 
     def fits(self, host: str, port: int, protocol: str) -> bool:
         """Tell whether the rule is about this destination."""
@@ -69,30 +90,81 @@ def parse(text: str) -> Table:
     try:
         table = msgspec.convert(tomllib.loads(text), Table)
     except (ValueError, RecursionError) as error:  # tomllib's own and msgspec's are ValueErrors
-        raise BadTable(brief(mistake(error, Table), 300)) from error
-    return Table(tuple(_checked(rule, number) for number, rule in enumerate(table.rule, 1)))
+        raise BadTable(mistake(error, Table, text)) from error
+    return Table(tuple(replace(rule, host=_pattern(rule.host)) for rule in table.rule))
 
 
-def opinions(table: Table, names: Iterable[str], port: int, protocol: str) -> list[Policy]:
+def opinions(
+    table: Table,
+    names: Iterable[str],
+    port: int,
+    protocol: str,
+    *,
+    unsigned: Collection[str] = (),
+) -> list[Policy]:
     """Return the table's opinions about a server that goes by these names, one a rule that counts.
 
     For each name it is the first rule that fits. The table is asked for each of them, since DNS may
-    be forged: a lenient rule about a host must not do for the domain that was led there (P-11).
+    be forged: a lenient rule about a host must not do for the domain that was led there (P-11). Of
+    the rules that count, the first may have the last word.
+
+    Args: unsigned: those of the names that anybody could have brought up; no rule is the last word
+        because of them.
     """
     about: dict[int, list[str]] = {}
     for name in names:
-        fitting = (n for n, rule in enumerate(table.rule) if rule.fits(name, port, protocol))
-        if (number := next(fitting, None)) is not None:
+        if (number := _first(table, name, port, protocol)) is not None:
             about.setdefault(number, []).append(name)
+    sure = (number for number, of in about.items() if not set(of) <= set(unsigned))
+    first = min(sure, default=None)
+    if first is not None and table.rule[first].override:
+        return [_opinion(table, first, overrides=True)]
     several = len(about) > 1
     return [_opinion(table, n, ", ".join(of) if several else "") for n, of in about.items()]
 
 
-def _opinion(table: Table, number: int, about: str) -> Policy:
+def waiting(table: Table, name: str, port: int, protocol: str, unknown: str) -> Policy | None:
+    """Return the opinion by which mail waits while there may be a policy, if there is one.
+
+    Where DNSSEC names host and key it is overruled, as that policy would be.
+
+    Args: name: the domain's, for so is the policy; unknown: what could not be found out.
+    """
+    number = _first(table, name, port, protocol)
+    if number is None or table.rule[number].unknown == "send":
+        return None
+    text = f"{table.rule[number].host} unknown wait"
+    words = f"{_named(number)} of the table has mail wait: {unknown}"
+    return Policy(SOURCE, Level.MAY, text, webpki=True, refuses=words, rule=_named(number))
+
+
+def last_words(table: Table) -> str:
+    """Say which rules override all others, "" if none does: whoever starts with it has to know."""
+    found = [(number, rule) for number, rule in enumerate(table.rule) if rule.override]
+    rules = "; ".join(f"{_named(number)}: {_asks(rule)}" for number, rule in found)
+    return f"all other policies are overridden by {rules}" if rules else ""
+
+
+def _first(table: Table, name: str, port: int, protocol: str) -> int | None:
+    fitting = (n for n, rule in enumerate(table.rule) if rule.fits(name, port, protocol))
+    return next(fitting, None)
+
+
+def _opinion(table: Table, number: int, about: str = "", *, overrides: bool = False) -> Policy:
     rule = table.rule[number]
     pins = tuple(pin.removeprefix("sha256:").lower() for pin in rule.pin)
-    text = f"rule {number + 1}: {rule.host} require {rule.require}"
-    return Policy(SOURCE, Level(rule.require), f"{text}, for {about}" if about else text, pins)
+    text = _asks(rule) + (f", for {about}" if about else "")
+    if rule.override and not overrides:
+        text += "; it overrides nobody here"
+    return Policy(SOURCE, Level(rule.require), text, pins, overrides=overrides, rule=_named(number))
+
+
+def _asks(rule: Rule) -> str:
+    return f"{rule.host} require {rule.require}"
+
+
+def _named(number: int) -> str:
+    return f"rule {number + 1}"
 
 
 def _host_fits(pattern: str, host: str) -> bool:
@@ -102,31 +174,12 @@ def _host_fits(pattern: str, host: str) -> bool:
     return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
-def _checked(rule: Rule, number: int) -> Rule:
-    """Return the rule with its host as A-labels.
-
-    A rule that can never fit would protect nothing, and nobody would notice: it is a mistake.
-    """
-    if rule.port is not None and not 0 < rule.port <= _LAST_PORT:
-        raise BadTable(f"rule {number}: port: {rule.port} is not 1 to {_LAST_PORT}")
-    if rule.protocol is not None and rule.protocol not in REGISTRY:
-        known = ", ".join(REGISTRY)
-        raise BadTable(f"rule {number}: protocol: '{printable(rule.protocol)}' is none of {known}")
-    for pin in rule.pin:
-        if not _PIN.fullmatch(pin):
-            words = f"'{printable(pin)}' is not 'sha256:' and 64 hex digits"
-            raise BadTable(f"rule {number}: pin: {words}")
-    if rule.pin and rule.require != "verify":
-        raise BadTable(f"rule {number}: pin: only goes with require = 'verify'")
-    return msgspec.structs.replace(rule, host=_pattern(rule.host, number))
-
-
-def _pattern(host: str, number: int) -> str:
+def _pattern(host: str) -> str:
+    """Return the host of a rule as A-labels. Raises: ValueError."""
     if host == "*":
         return host
     star = "*." if host.startswith("*.") else ""
     try:
         return star + host_name(host.removeprefix("*."))
     except BadHostName as error:
-        words = f"{error}; a star may only be the first label"
-        raise BadTable(f"rule {number}: host: {words}") from error
+        raise ValueError(f"host: {error}; a star may only be the first label") from error

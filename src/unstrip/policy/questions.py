@@ -106,6 +106,7 @@ class Status(Enum):
     SERVFAIL = "server failure"  # or any other error code: REFUSED, NOTIMP, ...
     TIMEOUT = "no answer"  # in time, or at all
     MALFORMED = "malformed answer"
+    DISTRUSTED = "no longer believed"  # who validated once, and does so no more
 
 
 class Security(Enum):
@@ -157,7 +158,7 @@ class DnsAnswer:
         return f"{self.status.value} ({self.security.value}){more}"
 
 
-_FAILURES = frozenset({Status.SERVFAIL, Status.TIMEOUT, Status.MALFORMED})
+_FAILURES = frozenset({Status.SERVFAIL, Status.TIMEOUT, Status.MALFORMED, Status.DISTRUSTED})
 
 
 class ResultType(Enum):

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import total_ordering
+from typing import Annotated, TypeAlias
+
+import msgspec
 
 from unstrip.tlsa import TlsaSet
+
+Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]  # held to when it is read again
 
 
 @total_ordering
@@ -51,7 +56,9 @@ class Policy:
         refuses: why the host is not to be used now; "" where it may be.
         overrules: DNSSEC names the host and its key, so sources that want the WebPKI have no say
             (RFC 8461, 2).
-        rule: the clause that it follows.
+        overrides: it is the operator's last word on this destination, and may lower as well: no
+            other source has a say.
+        rule: the clause that it follows, or the rule of the operator's table.
     """
 
     source: str
@@ -60,11 +67,12 @@ class Policy:
     pins: tuple[str, ...] = ()
     attests: bool = False
     enforced: bool = True
-    expires: datetime | None = None
+    expires: Time | None = None
     tlsa: TlsaSet | None = None
     webpki: bool = False
     refuses: str = ""
     overrules: bool = False
+    overrides: bool = False
     rule: str = ""
 
 
@@ -73,14 +81,16 @@ class Decision:
     """What we insist on for one destination.
 
     Attributes:
-        level: the highest that any enforced, unexpired opinion asks for.
-        because: the opinions that asked for it, and all that attest, pin or refuse.
+        level: the highest that any enforced, unexpired opinion asks for, or that the operator's
+            last word asks for.
+        because: the opinions that asked for it, and all that attest, pin, refuse or override.
         pins: acceptable keys; where there are none, `tlsa` counts.
         tlsa: TLSA records to be met; None leaves it to the WebPKI.
         refuses: why nothing is to be sent there now; "" if it may be.
         vouched: who has to be there was said by the user, by a policy or by DNSSEC; False where
             only an unsigned answer did, which whoever is on the path can forge (R10, P-11).
         tested: the opinions in force that are to be reported, but not enforced.
+        overridden: the opinions in force that have no say, as the operator has the last word.
     """
 
     level: Level
@@ -90,6 +100,12 @@ class Decision:
     refuses: str = ""
     vouched: bool = True
     tested: tuple[Policy, ...] = ()
+    overridden: tuple[Policy, ...] = ()
+
+    @property
+    def overrides(self) -> bool:
+        """The operator has the last word."""
+        return any(policy.overrides for policy in self.because)
 
     @property
     def attested(self) -> tuple[Policy, ...]:
@@ -100,9 +116,23 @@ class Decision:
         """Say which sources made it so."""
         return ", ".join(dict.fromkeys(policy.source for policy in self.because)) or "no policy"
 
+    def instead_of(self) -> str:
+        """Say which sources have no say, and what they ask for: "dane (verify)"; "" for none."""
+        lost = (policy for policy in self.overridden if policy.enforced)
+        asked = ((p.source, "not to be used" if p.refuses else p.level.value) for p in lost)
+        return ", ".join(dict.fromkeys(f"{source} ({what})" for source, what in asked))
 
-def decide(opinions: Iterable[Policy | None], now: datetime, *, named: bool = True) -> Decision:
+
+def decide(
+    opinions: Iterable[Policy | None],
+    now: datetime,
+    *,
+    named: bool = True,
+    required: Policy | None = None,
+) -> Decision:
     """Merge opinions: the strictest wins, nothing lowers it, pins come together.
+
+    Only one that overrides may lower: it is the operator's last word, so that no other counts.
 
     Levels are ordered, the ways to authenticate are not. The operator's pins go before all else;
     records of a host that DNSSEC names go before the WebPKI; where it does not name the host, they
@@ -113,10 +143,13 @@ def decide(opinions: Iterable[Policy | None], now: datetime, *, named: bool = Tr
         opinions: one a source, None where it has none.
         now: with time zone.
         named: the host is the one that the user named, or that DNSSEC did.
+        required: what whoever sends requires this time; nothing overrides that.
     Returns: `Level.MAY` where nobody has an opinion: that is what opportunistic means.
     """
     holding = [p for p in opinions if p is not None and (p.expires is None or now < p.expires)]
-    valid = [p for p in holding if p.enforced]
+    last = [p for p in holding if p.enforced and p.overrides]
+    heard = last or holding
+    valid = [*([required] if required else []), *(p for p in heard if p.enforced)]
     if any(p.overrules for p in valid):
         valid = [p for p in valid if p.pins or not p.webpki]
     level = max((p.level for p in valid), default=Level.MAY)
@@ -129,7 +162,8 @@ def decide(opinions: Iterable[Policy | None], now: datetime, *, named: bool = Tr
         tlsa=None if otherwise else next((p.tlsa for p in valid if p.tlsa), None),
         refuses=next((p.refuses for p in valid if p.refuses), ""),
         vouched=named or any(_knows(p) for p in valid),
-        tested=tuple(p for p in holding if not p.enforced),
+        tested=tuple(p for p in heard if not p.enforced),
+        overridden=tuple(p for p in holding if p not in heard),
     )
 
 
@@ -139,4 +173,4 @@ def _knows(policy: Policy) -> bool:
 
 
 def _tells(policy: Policy) -> bool:
-    return bool(policy.attests or policy.pins or policy.refuses)
+    return bool(policy.attests or policy.pins or policy.refuses or policy.overrides)

@@ -54,7 +54,7 @@ def test_a_domain_with_dane_is_explained_from_question_to_answer(explain):
         f"dane: verify: 1 TLSA record at _25._tcp.mx1.{DOMAIN} (RFC 7672, 2.2)",
         "so: it has to meet its TLSA records; verify, by dane",
         "found: dane-only",
-        r"hosts_require_dane = \N^mx1\.example\.org$\N",
+        "hosts_avoid_tls = ${if eq{$lookup_dnssec_authenticated}{yes}{}{*}}",
         "every server is protected by a policy",
     ):
         assert words in ran.out
@@ -280,7 +280,7 @@ def test_everything_is_one_json_object(explain):
     told = json.loads(line)
     assert (told["domain"], told["service"], told["exit"]) == (DOMAIN, "mail", 0)
     assert told["postfix"]["text"] == told["postfix_3_10"]["text"] == "dane-only"
-    assert told["exim"]["hosts_require_dane"] == [f"mx1.{DOMAIN}"]
+    assert told["exim"]["hosts_avoid_tls_unsigned"] == ["*"]
     assert told["derivation"]["destinations"][0]["decision"]["level"] == "verify"
     assert told["asked"][0]["question"] == {"name": DOMAIN, "kind": "MX"}
     assert told["asked"][0]["answer"]["security"] == "secure"
@@ -291,7 +291,7 @@ def test_a_rule_of_the_operator_is_one_of_the_sources(explain, home):
     table.write_text(f'[[rule]]\nhost = "{DOMAIN}"\nrequire = "verify"\n')
     ran = explain(DOMAIN, "--policy", table, records=(MX, *HOSTS))
     assert ran.code == 0
-    assert f"local: verify: rule 1: {DOMAIN} require verify" in ran.out
+    assert f"local: verify: {DOMAIN} require verify (rule 1)" in ran.out
 
 
 def test_what_dns_says_cannot_move_the_terminal(explain):

@@ -19,32 +19,27 @@ from tests.mta.domains import (
     derived,
     listed,
     lost,
+    override,
+    patient,
     rules,
 )
-from tests.policy.answering import N, U, bogus, failure, found
+from tests.policy.answering import N, U, failure
 from unstrip.derivation import Derivation
-from unstrip.faces.cli.explanation import exit_of, explanation, lines, outcome, summary
+from unstrip.faces.cli.explanation import (
+    exit_of,
+    explanation,
+    lines,
+    outcome,
+    relayed,
+    summary,
+)
 from unstrip.faces.cli.report import WIDTH
 from unstrip.faces.cli.speech import Exit
 from unstrip.io.inquiry import Asked, Inquired
+from unstrip.mta.decision import decision
 from unstrip.policy.questions import (
-    Address,
-    Alias,
-    Answer,
-    Dns,
-    Https,
-    HttpsAnswer,
-    HttpsFailure,
-    Kind,
-    Mx,
-    Question,
-    Record,
-    ResultType,
-    Srv,
     Status,
-    Txt,
 )
-from unstrip.tlsa import Tlsa
 
 UNCERTAIN = failure(Status.TIMEOUT)
 
@@ -53,11 +48,6 @@ def shown(derivation: Derivation, *asked: Asked, alarms: tuple[str, ...] = ()) -
     """The explanation, its lines as one where they were wrapped."""
     text = "\n".join(lines(explanation(Inquired(derivation, asked, alarms))))
     return text.replace("\n    ", " ")
-
-
-def answered(answer: Answer, question: Question | None = None) -> str:
-    asked = Asked(question or Dns("example.org", Kind.MX), answer, 0.0123)
-    return shown(derived({A: NONE}), asked)
 
 
 @pytest.mark.parametrize(
@@ -95,51 +85,6 @@ def test_servers_that_nobody_looked_at_may_be_without_protection(host, expected)
     whole = replace(whole, route=replace(whole.route, left_out=10))
     assert exit_of(whole) is expected
     assert "servers: the first 1 server of 11, named by MX (secure)" in shown(whole)
-
-
-@pytest.mark.parametrize(
-    ("record", "text"),
-    [
-        (Address("2001:db8::1"), "2001:db8::1"),
-        (Alias("mx\x1b.example"), "mx\\x1b.example"),
-        (Mx(10, "mx.example"), "10 mx.example"),
-        (Mx(0, ""), "0 ."),
-        (Srv(1, 2, 5222, "xmpp.example"), "1 2 5222 xmpp.example"),
-        (Srv(0, 0, 0, ""), "0 0 0 ."),
-        (Tlsa(3, 1, 1, b"\xab" * 32), "3 1 1 abab"),
-        (Txt((b"v=", b"STSv1;\x07")), "'v=STSv1;\\x07'"),
-    ],
-)
-def test_each_kind_of_record_is_shown_as_in_a_zone_and_escaped(record: Record, text):
-    assert f"found (secure); {text}" in answered(found(record))
-
-
-def test_many_records_are_counted():
-    text = answered(found(*(Address(f"192.0.2.{n}") for n in range(100))))
-    assert "192.0.2.9; and 90 more" in text
-    assert "192.0.2.10" not in text
-
-
-def test_an_alias_a_forgery_and_a_long_text_are_shown_in_short():
-    assert "alias of b.example" in answered(found(Address("192.0.2.1"), canonical="b.example"))
-    assert "server failure (bogus): signature expired, 12 ms" in answered(bogus())
-    assert len(answered(failure(words="x" * 100_000))) < 3000
-
-
-@pytest.mark.parametrize(
-    ("answer", "text"),
-    [
-        (HttpsAnswer(200, "text/plain\x1b", b"x" * 99), "status 200, text/plain\\x1b, 99 bytes"),
-        (
-            HttpsFailure(ResultType.STS_WEBPKI_INVALID, "the certificate \x1b expired"),
-            "sts-webpki-invalid: the certificate \\x1b expired",
-        ),
-    ],
-)
-def test_what_the_web_said_is_shown_in_short_and_escaped(answer, text):
-    assert f"https://mta-sts.example.org/x: {text}" in answered(
-        answer, Https("mta-sts.example.org", "/x")
-    )
 
 
 def test_where_nobody_was_asked_that_is_said():
@@ -195,8 +140,8 @@ def test_a_pin_is_said_to_be_one_that_has_to_be_met():
 
 def test_what_the_table_says_of_host_and_domain_is_told_apart():
     text = shown(derived({A: NONE}, beliefs=rules(f"{A} encrypt", "* verify")))
-    assert f"local: encrypt: rule 1: {A} require encrypt, for {A}" in text
-    assert "local: verify: rule 2: * require verify, for example.org" in text
+    assert f"local: encrypt: {A} require encrypt, for {A} (rule 1)" in text
+    assert "local: verify: * require verify, for example.org (rule 2)" in text
 
 
 def test_several_domains_are_counted():
@@ -209,3 +154,42 @@ def test_only_what_is_to_be_pasted_is_longer_than_a_terminal():
     text = "\n".join(lines(explanation(Inquired(derived({A: USABLE, B: NONE}, mode="enforce")))))
     long = [line for line in text.splitlines() if len(line) > WIDTH]
     assert all(line.startswith(("  found: ", "  hosts_", "  tls_")) for line in long)
+
+
+def test_the_operators_last_word_is_told_with_whom_it_overrides():
+    found = derived({A: FORGED, B: USABLE}, mode="enforce", beliefs=override("* encrypt"))
+    text = shown(found)
+    assert "so: encrypt, by rule 1 of your own table alone, which overrides dane" in text
+    assert "dane (not to be used), mta-sts (verify)" in text
+    assert "dane (verify), mta-sts (verify)" in text
+    assert exit_of(found) is Exit.MEETS
+    freed = derived({A: NONE}, beliefs=override("* may"))
+    assert "so: may, by rule 1 of your own table alone\n" in shown(freed)
+    assert exit_of(freed) is Exit.FALLS_SHORT
+
+
+def test_a_rule_that_overrides_nobody_here_says_so():
+    text = shown(derived({A: NONE}, N, mode="enforce", beliefs=override(f"{A} may")))
+    assert f"local: may: {A} require may; it overrides nobody here (rule 1)" in text
+
+
+def test_what_holds_for_servers_that_could_not_be_found_out_is_told():
+    found = lost(override("* encrypt"))
+    text = shown(found)
+    assert "whichever its servers are\n  local: encrypt" in text
+    assert "its servers could not be found out" in text
+    assert exit_of(found) is Exit.UNKNOWN
+
+
+def test_it_is_told_which_rule_has_mail_wait_and_for_what():
+    text = shown(derived({A: NONE}, record=UNCERTAIN, beliefs=patient()))
+    assert "so: not to be used: rule 1 of the table has mail wait: example.org may have" in text
+
+
+def test_what_a_daemon_says_cannot_move_the_terminal():
+    told = decision(derived({A: NONE}, mode="enforce"))
+    nasty = replace(told.postfix, text="may\x1b[31m", because="\u202e", words=("\x07",))
+    text = "\n".join(lines(relayed(replace(told, postfix=nasty), "http://127.0.0.1:1")))
+    assert "may\\x1b[31m" in text
+    assert "\\u202e" in text
+    assert text.replace("\n", "").isprintable()

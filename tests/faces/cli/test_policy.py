@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,9 @@ from tests.faces.cli.names import (
     resolving,
 )
 from tests.io.policy_host import PolicyHost, ok, policy_host, says
+from tests.io.store.faults import damage
 from unstrip.io.https import Fetcher
+from unstrip.io.store import default_path, open_store
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OTHER = POLICY.replace("enforce", "testing").replace("mx1", "evil")
@@ -107,6 +109,42 @@ def test_a_domain_is_released():
     ran = run("policy", "forget", f"{DOMAIN.upper()}.")
     assert (ran.code, ran.out) == (0, f"{DOMAIN}: forgotten: its policy\n")
     assert run("policy", "show", DOMAIN).code == 1
+
+
+# what was lost
+
+
+def test_that_something_was_lost_is_said_until_it_is_forgotten():
+    remember(known())
+    with closing(open_store(default_path())) as store:
+        store.lose(datetime.now(UTC))
+    for words in (("show",), ("show", DOMAIN)):
+        ran = run("policy", *words)
+        assert ran.code == 0
+        assert "warning: the store was damaged on 20" in ran.err
+        assert "unstrip policy forget --lost" in ran.err
+    ran = run("policy", "forget", "--lost")
+    assert (ran.code, ran.out) == (0, "what was lost is forgotten\n")
+    assert run("policy", "show").err == ""
+    assert run("policy", "forget", "--lost").code == 1
+    assert run("policy", "show", DOMAIN).code == 0  # what is known stays
+
+
+@pytest.mark.parametrize("words", [(), (DOMAIN, "--lost")])
+def test_what_is_to_be_forgotten_is_one_domain_or_what_was_lost(words):
+    ran = run("policy", "forget", *words)
+    assert ran.code == 2
+    assert "either DOMAIN or --lost" in ran.err
+
+
+def test_a_damaged_store_is_left_to_the_daemon():
+    remember(known())
+    damage(default_path(), slice(1))
+    whole = default_path().read_bytes()
+    ran = run("policy", "show")
+    assert ran.code == 4
+    assert "if this was a store, `unstrip serve` saves what can be read of it" in ran.err
+    assert default_path().read_bytes() == whole
 
 
 # refresh

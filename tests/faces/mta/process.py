@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
+
 SCRIPT = Path(sys.executable).with_name("unstrip")
 PATIENCE = 20.0  # seconds; no test waits for that long if all is well
 TABLE = '[[rule]]\nhost = "127.0.0.1"\nrequire = "{}"\n'
@@ -43,6 +45,12 @@ class Daemon:
             time.sleep(0.01)
         raise AssertionError(f"{words!r} was not said in:\n{self.log.read_text()}")
 
+    def said_places(self) -> dict[str, str]:
+        """Where it listens, as it says itself."""
+        told = [line.split()[3:] for line in self.lines if " listening " in line]
+        said = [dict(pair.split("=", 1) for pair in pairs) for pairs in told]
+        return {each["speaks"]: each["at"] for each in said}
+
     def connect(self, speaks: str) -> socket.socket:
         """A connection; to the last place where this is spoken."""
         place = self.places[speaks]
@@ -71,10 +79,33 @@ class Daemon:
         finally:
             connection.close()
 
+    def count(self, name: str, **labels: str) -> float:
+        """A value of /metrics, 0 where there is none; what is read is as Prometheus wants it."""
+        status, body = self.get("/metrics")
+        assert status == 200
+        families = text_string_to_metric_families(body.decode())
+        samples = [each for family in families for each in family.samples if each.name == name]
+        return sum(each.value for each in samples if labels.items() <= each.labels.items())
+
+    def until(self, name: str, least: float = 1, **labels: str) -> float:
+        """The same, once it is as much as that."""
+        until = time.monotonic() + PATIENCE
+        while (found := self.count(name, **labels)) < least:
+            assert time.monotonic() < until, f"{name} {labels} is {found}, and not {least}"
+            time.sleep(0.02)
+        return found
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it; its exit code."""
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+
+def limited(descriptors: int) -> tuple[str, ...]:
+    """A command before the daemon's that leaves it so many descriptors."""
+    setting = f"resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors}, {descriptors}))"
+    code = f"import os, resource, sys; {setting}; os.execv(sys.argv[1], sys.argv[1:])"
+    return sys.executable, "-c", code
 
 
 def configure(home: Path, *listen: tuple[str, str], more: str = "") -> Path:
@@ -122,8 +153,5 @@ def serving(home: Path, config: Path, **how: object) -> Iterator[Daemon]:
     """The daemon, once it is ready; where it listens is read from what it says."""
     with started(home, "--config", config, **how) as daemon:
         daemon.wait(" ready")
-        for line in daemon.lines:
-            if " listening " in line:
-                said = dict(pair.split("=", 1) for pair in line.split()[3:])
-                daemon.places[said["speaks"]] = said["at"]
+        daemon.places = daemon.said_places()
         yield daemon

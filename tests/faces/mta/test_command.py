@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
+from click.testing import CliRunner, Result
 
 from tests.faces.mta.process import HERE, PATIENCE, configure, started
+from unstrip.faces.mta.command import serve
+
+
+def tried(*words: object) -> Result:
+    """What `--check-config` comes to."""
+    return CliRunner().invoke(serve, ["--check-config", *map(str, words)])
 
 
 def ended(home, *words):
@@ -16,34 +23,67 @@ def ended(home, *words):
         return daemon.process.returncode, out.decode(), daemon.log.read_text()
 
 
+@pytest.fixture(autouse=True)
+def _home(monkeypatch, tmp_path):
+    """No configuration of whoever runs the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
 def test_a_configuration_can_be_tried_without_serving(tmp_path):
     config = configure(tmp_path, ("socketmap", f"unix:{tmp_path}/s"))
-    said = ended(tmp_path, "--check-config", "--config", config)
-    assert said == (0, "unstrip: the configuration is in order\n", "")
-    assert not (tmp_path / "s").exists()
-    assert not (tmp_path / "store.sqlite3").exists()
+    ran = tried("--config", config)
+    assert ran.exit_code == 0
+    first, *_, last = ran.stdout.splitlines()
+    assert first == f"unstrip: listens at unix:{tmp_path}/s for socketmap, mode 0660"
+    assert last == "unstrip: the configuration is in order"
+    assert "error" not in ran.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"config.toml", "table.toml"}
 
 
-def test_no_configuration_at_all_is_in_order(tmp_path):
-    assert ended(tmp_path, "--check-config")[0] == 0
+def test_no_configuration_at_all_is_in_order():
+    assert tried().exit_code == 0
 
 
-@pytest.mark.parametrize("words", [["--check-config"], []])
-@pytest.mark.parametrize(
-    ("file", "text", "complaint"),
-    [
-        ("config.toml", "[serve]\nlisten = []", r"config\.toml: serve: listen: there is no place"),
-        ("table.toml", "[[rule]]", r"table\.toml: rule 1: .*'host' is missing"),
-    ],
-)
-def test_a_mistake_in_a_file_is_told_with_its_name(tmp_path, words, file, text, complaint):
+def test_what_would_keep_it_from_serving_is_told_with_what_to_do(tmp_path):
+    config = configure(tmp_path, ("socketmap", "unix:/nowhere/s"), ("http", HERE))
+    (tmp_path / "table.toml").unlink()
+    ran = tried("--config", config)
+    assert ran.exit_code == 4
+    assert "unstrip: listens at 127.0.0.1:0 for http" in ran.stdout
+    assert "in order" not in ran.stdout
+    wrong = [line for line in ran.stderr.splitlines() if "unstrip: error: " in line]
+    assert [line.split()[2] for line in wrong] == ["unix:/nowhere/s:", f"{tmp_path}/table.toml"]
+    assert ran.stderr.count("unstrip: hint: ") == ran.stderr.count("\n") / 2
+
+
+MISTAKES = [
+    ("config.toml", "[serve]\n\nlisten = []", r"serve: listen: .* no place .*\(at line 3\)"),
+    ("table.toml", "\n[[rule]]", r"rule 1: .*'host' is missing .*\(at line 2\)"),
+]
+
+
+@pytest.mark.parametrize(("file", "text", "complaint"), MISTAKES)
+def test_a_mistake_in_a_file_is_told_with_its_name_its_key_and_its_line(
+    tmp_path, file, text, complaint
+):
     config = configure(tmp_path, ("socketmap", HERE))
     (tmp_path / file).write_text(text)
-    code, out, errors = ended(tmp_path, *words, "--config", config)
-    assert code == (2 if words or file == "config.toml" else 4)
-    assert out == ""
-    assert re.search(f"^unstrip: error: .*{complaint}", errors, re.MULTILINE)
-    assert "unstrip: hint: see docs/reference/" in errors
+    ran = tried("--config", config)
+    assert ran.exit_code == (2 if file == "config.toml" else 4)
+    assert re.search(f"^unstrip: error: {tmp_path}/{file}: {complaint}$", ran.stderr, re.MULTILINE)
+    assert "unstrip: hint: see docs/reference/" in ran.stderr
+
+
+@pytest.mark.parametrize(("file", "text", "complaint"), MISTAKES)
+def test_it_does_not_begin_with_a_mistake_and_ends_as_when_it_was_tried(
+    tmp_path, file, text, complaint
+):
+    config = configure(tmp_path, ("socketmap", HERE))
+    (tmp_path / file).write_text(text)
+    code, out, errors = ended(tmp_path, "--config", config)
+    assert (code, out) == (2 if file == "config.toml" else 4, "")
+    assert re.search(f"^unstrip: error: {tmp_path}/{file}: {complaint}$", errors, re.MULTILINE)
 
 
 def test_a_place_that_cannot_be_had_is_told(tmp_path):

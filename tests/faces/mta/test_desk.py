@@ -9,7 +9,7 @@ from time import monotonic
 
 import pytest
 
-from tests.faces.mta.world import NOTHING, PLAIN, STRICT, TOLD, ask, domain, policy, world
+from tests.faces.mta.world import LOST, NOTHING, PLAIN, STRICT, TOLD, ask, domain, policy, world
 from tests.io.test_inquiry import wish
 from tests.policy.answering import N, found
 from unstrip.faces.mta import desk as desk_module
@@ -327,3 +327,95 @@ def test_one_who_asks_another_inquirer_gets_host_and_port():
         NextHop("a.example", 2525),
         NextHop("a.example", 465, direct=True),
     ]
+
+
+# -- beforehand --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked_before(store):
+    """A store in which there is what another daemon has found out."""
+
+    async def use(desk):
+        for name in (STRICT, PLAIN):
+            await desk.ask(ask(name))
+
+    run(use, world(), store)
+    return store
+
+
+def test_what_is_in_the_store_is_ready_before_anybody_asks(asked_before):
+    there = world()
+
+    async def use(desk):
+        await desk.prepare(10)
+        replies = [desk.ready(ask(name), monotonic()) for name in (STRICT, PLAIN, LOST)]
+        reporting = desk.ready(ask(STRICT, "QUERYwithTLSRPT"), monotonic())
+        return replies, reporting, desk.looks
+
+    replies, reporting, looks = run(use, there, asked_before)
+    assert replies == [TOLD, NOTHING, None]
+    assert b"policy_type=sts" in reporting
+    assert (looks, there.asked) == (0, [])
+
+
+def test_what_was_made_ready_is_so_for_no_longer_than_what_somebody_asked_for(asked_before):
+    async def use(desk):
+        await desk.prepare(10)
+        return [ready_after(desk, STRICT, seconds) for seconds in (0, 59, 61)]
+
+    assert run(use, world(), asked_before) == [TOLD, TOLD, None]
+
+
+def test_what_has_ended_is_not_made_ready(asked_before, clock):
+    async def use(desk):
+        clock.ahead = timedelta(days=365)
+        await desk.prepare(10)
+        clock.ahead = -timedelta(days=365)
+        await desk.prepare(10)
+        return desk.entries
+
+    assert run(use, world(), asked_before) == 0
+
+
+def test_what_others_believe_is_not_made_ready(asked_before):
+    async def use(desk):
+        desk.believe(world().inquiry(wish("encrypt"), asked_before))
+        await desk.prepare(10)
+        return desk.entries
+
+    assert run(use, world(), asked_before) == 0
+
+
+def test_who_is_believed_no_more_makes_nothing_ready(asked_before):
+    async def use(desk):
+        preparing = asyncio.create_task(desk.prepare(10))
+        await asyncio.sleep(0)
+        desk.believe(world().inquiry(wish("encrypt"), asked_before))
+        await preparing
+        return desk.entries
+
+    assert run(use, world(), asked_before) == 0
+
+
+@pytest.mark.parametrize("limit", [{"seconds": 0}, {"room": 100}])
+def test_no_more_is_made_ready_than_time_and_room_allow(asked_before, limit):
+    seconds = limit.pop("seconds", 10)
+
+    async def use(desk):
+        await desk.prepare(seconds)
+        return desk.entries
+
+    assert run(use, world(), asked_before, **limit) < 4
+
+
+def test_a_store_that_cannot_be_read_makes_nothing_ready_and_nothing_looser(asked_before):
+    asked_before.close()
+
+    async def use(desk):
+        await desk.prepare(10)
+        return desk.entries, (await desk.ask(ask(PLAIN))).data
+
+    entries, reply = run(use, world(), asked_before)
+    assert entries == 0
+    assert b"TEMP the store in " in reply

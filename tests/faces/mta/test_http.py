@@ -10,10 +10,10 @@ import pytest
 
 from tests.faces.mta.world import LOST, PLAIN, STRICT, connected, served, world
 from unstrip.evidence import from_json
-from unstrip.faces.mta.decision import MailDecision
 from unstrip.faces.mta.desk import Desk
 from unstrip.faces.mta.http import LONGEST, Http, Page
 from unstrip.faces.mta.server import Limits
+from unstrip.mta.decision import MailDecision
 from unstrip.mta.tongue import Told
 
 ROOM = {"/page": lambda: Page(b"it is here", "text/plain")}
@@ -171,3 +171,7 @@ def test_a_failure_in_here_is_told_to_come_back():
     status, body, headers = read(told.data)
     assert (status, headers[b"retry-after"]) == (503, b"5")
     assert json.loads(body) == {"error": "the store is \\x1b[31mgone"}
+
+
+def test_what_a_client_sends_beside_the_path_cannot_be_foreseen():
+    assert Http({}).requests("example.org") == ()

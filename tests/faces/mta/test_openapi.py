@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from unstrip.faces.mta.decision import MailDecision
 from unstrip.faces.mta.openapi import description
+from unstrip.mta.decision import MailDecision
 
 
 @pytest.fixture(scope="module")

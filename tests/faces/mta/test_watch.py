@@ -1,18 +1,11 @@
-"""What is noticed: answers by their kind, and policies that became weaker."""
+"""What is noticed: answers by their kind, and alarms."""
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import replace
-from datetime import timedelta
-
 import pytest
 
-from tests.faces.cli.names import DOMAIN, POLICY, known
 from unstrip.faces.mta.log import Log
 from unstrip.faces.mta.watch import Watch
-from unstrip.io.inquiry import Memory
-from unstrip.io.store import open_store
 from unstrip.policy.questions import (
     Dns,
     DnsAnswer,
@@ -46,14 +39,14 @@ PAGE = Https("mta-sts.example.org", "/x")
     [
         (
             Dns("a.example", Kind.MX),
-            DnsAnswer(Status.TIMEOUT, Security.UNCHECKED),
-            ("dns", "no answer"),
+            DnsAnswer(Status.TIMEOUT, security=Security.UNCHECKED),
+            ("dns", "no answer", "not checked"),
         ),
-        (PAGE, HttpsAnswer(404), ("https", "4xx")),
+        (PAGE, HttpsAnswer(404), ("https", "4xx", "")),
         (
             PAGE,
             HttpsFailure(ResultType.STS_WEBPKI_INVALID, "x"),
-            ("https", "sts-webpki-invalid"),
+            ("https", "sts-webpki-invalid", ""),
         ),
     ],
 )
@@ -63,20 +56,36 @@ def test_an_answer_is_counted_by_its_kind(watch, lines, question, answer, counte
     assert " debug asked " in lines[0]
 
 
-def test_a_policy_that_became_weaker_is_an_alarm_and_is_kept(watch, lines, tmp_path):
-    with closing(open_store(tmp_path / "s")) as store:
-        memory: Memory = watch.remembering(store)
-        before = memory.remember(None, known(age=timedelta(days=1)))
-        after = known(POLICY.replace("enforce", "none"))
-        assert memory.remember(before, after).policy == after.policy
-        assert memory.known(DOMAIN) == store.known(DOMAIN)
-    assert watch.alarms == 1
+def test_an_alarm_is_counted_and_told(watch, lines):
+    watch.alarm("mode", "example.org: the policy went from enforce to none")
+    assert watch.alarms["mode"] == watch.alarms.total() == 1
+    assert " warning alarm of=mode words=" in lines[0]
     assert "went from enforce to none" in lines[0]
 
 
-def test_a_policy_that_stayed_is_none(watch, tmp_path):
-    with closing(open_store(tmp_path / "s")) as store:
-        memory = watch.remembering(store)
-        before = memory.remember(None, known(age=timedelta(days=1)))
-        memory.remember(before, replace(before, looked=known().looked))
-    assert watch.alarms == 0
+def test_a_resolver_that_is_not_believed_any_more_is_an_alarm_once(watch, lines):  # P-08
+    def heard(security, status=Status.FOUND):
+        answer = DnsAnswer(status, security=security, words="it does not validate")
+        watch.hear(Dns("a.example", Kind.MX), answer)
+        return watch.alarms["dnssec"]
+
+    unchecked = Security.UNCHECKED
+    assert heard(unchecked) == 0  # it never was
+    assert heard(Security.SECURE) == 0
+    assert heard(unchecked, Status.TIMEOUT) == 0  # nothing follows from silence
+    assert heard(unchecked) == heard(unchecked) == 1
+    assert "it does not validate" in next(line for line in lines if " alarm of=dnssec " in line)
+    heard(Security.INSECURE)
+    assert heard(unchecked, Status.DISTRUSTED) == 2
+
+
+def test_who_looked_for_a_policy_is_counted(watch):
+    for outcome in ("first", "shared", "shared"):
+        watch.turn(outcome)
+    assert watch.turns == {"first": 1, "shared": 2}
+
+
+def test_a_rule_that_overrides_is_told_and_is_no_alarm(watch, lines):
+    watch.overriding("all other policies are overridden by rule 1: * require may")
+    assert " warning overriding " in lines[0]
+    assert not any(watch.alarms.values())

@@ -75,8 +75,13 @@ def loopbacks() -> tuple[str, ...]:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports that nobody listens on, below those that Linux gives to clients."""
-    candidates = range(16_384, 32_768)
+    """So many different ports that nobody listens on, below those that Linux gives to clients.
+
+    Each worker of pytest-xdist has ports of its own: between a look and a start there is time.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    candidates = range(16_384 + worker, 32_768, workers)
     return list(islice(filter(is_free, random.sample(candidates, len(candidates))), count))
 
 

@@ -1,7 +1,10 @@
 """Postfix, and what it shares with every other SMTP server."""
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+import smtplib
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import ClassVar, Final
 from tests.interop.servers.machine import (
     HOSTNAME,
     LOCALHOST,
+    PATIENCE,
     Certificates,
     assignments,
     free_ports,
@@ -37,7 +41,9 @@ POSTFIX_TLS_1_2: Final = {
 }
 
 POSTFIX: Final = Path("/usr/lib/postfix/sbin/master")
-POSTFIX_QUEUES: Final = ("incoming", "active", "deferred", "defer", "bounce", "trace", "hold")
+POSTFIX_QUEUES: Final = (
+    *("maildrop", "incoming", "active", "deferred", "defer", "bounce", "trace", "hold"),
+)
 # Enough to take a message and discard it. Nothing is chrooted: Debian's own list is, and
 # needs half of /etc copied into the queue.
 POSTFIX_SERVICES: Final = """\
@@ -63,6 +69,27 @@ class SmtpServer:
     host: ClassVar[str] = LOCALHOST
 
 
+# What it takes to send as well.
+SENDING_SERVICES: Final = """\
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+pickup unix n - n 60 1 pickup
+lmtp unix - - n - - lmtp
+showq unix n - n - - showq
+smtp unix - - n - - smtp
+"""
+SENDER: Final = {
+    "myhostname": "sender.example",
+    "mydestination": "sender.example",  # bounces
+    "mynetworks": "127.0.0.0/8",
+    "inet_protocols": "ipv4",
+    "in_flow_delay": "0",
+    "smtp_tls_loglevel": "1",
+}
+POSTQUEUE: Final = Path("/usr/sbin/postqueue")
+
+
 @contextmanager
 def postfix(
     directory: Path, certificates: Certificates, on: SmtpServer | None = None, /, **settings: str
@@ -77,6 +104,62 @@ def postfix(
         yield server
 
 
+@dataclass(frozen=True, slots=True)
+class PostfixSender:
+    """A Postfix that sends what it is given on `smtp`; `home` has its log and its queue."""
+
+    smtp: int
+    home: Path
+
+    @property
+    def log(self) -> str:
+        return (self.home / "mail.log").read_text(errors="replace")
+
+    def give(self, *letters: tuple[str, str, bytes]) -> None:
+        """Have it send these: from whom, to whom, and what."""
+        with smtplib.SMTP(LOCALHOST, self.smtp, timeout=PATIENCE) as client:
+            for sender, recipient, text in letters:
+                client.sendmail(sender, recipient, text)
+
+    def waiting(self) -> dict[str, str]:
+        """The recipients of what is in the queue, and why it waits; "" where that is not known."""
+        found = map(json.loads, self._postqueue("-j").splitlines())
+        recipients = (recipient for letter in found for recipient in letter["recipients"])
+        return {each["address"]: each.get("delay_reason", "") for each in recipients}
+
+    def flush(self) -> None:
+        """Have it try again at once with all that waits."""
+        self._postqueue("-f")
+
+    def _postqueue(self, what: str) -> str:
+        command = [program("postqueue", POSTQUEUE), "-c", self.home / "etc", what]
+        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+        return run.stdout
+
+
+@contextmanager
+def postfix_sender(
+    directory: Path,
+    certificates: Certificates,
+    within: Sequence[str] = (),
+    services: str = "",
+    /,
+    **settings: str,
+) -> Iterator[PostfixSender]:
+    """Postfix as a sender.
+
+    Args: within: a command that runs the one that follows it; services: more lines of master.cf.
+    """
+    master = program("postfix", POSTFIX)
+    home = make_home(directory, "postfix-sender")
+    server = SmtpServer(*free_ports(2))
+    make_postfix_directories(home)
+    parameters = postfix_parameters(home, certificates) | SENDER | settings
+    write_postfix_files(home / "etc", server, parameters, SENDING_SERVICES + services)
+    with running([*within, master, "-c", f"{home}/etc", "-d"], home, server.smtp):
+        yield PostfixSender(server.smtp, home)
+
+
 def make_postfix_directories(home: Path) -> None:
     """Only those in use, hence in no time: `postfix check` takes most of a second."""
     (home / "etc").mkdir()
@@ -86,9 +169,11 @@ def make_postfix_directories(home: Path) -> None:
     make_private(home / "data", "postfix")
 
 
-def write_postfix_files(etc: Path, server: SmtpServer, parameters: Mapping[str, str]) -> None:
-    services = POSTFIX_SERVICES.format(smtp=server.smtp, smtps=server.smtps)
-    (etc / "master.cf").write_text(services)
+def write_postfix_files(
+    etc: Path, server: SmtpServer, parameters: Mapping[str, str], services: str = ""
+) -> None:
+    usual = POSTFIX_SERVICES.format(smtp=server.smtp, smtps=server.smtps)
+    (etc / "master.cf").write_text(usual + services)
     (etc / "main.cf").write_text(assignments(parameters))
     # Postfix waits, up to two seconds, until this file is too old to be still being written.
     os.utime(etc / "main.cf", (0, 0))

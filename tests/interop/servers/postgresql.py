@@ -52,18 +52,34 @@ def postgresql(
     **settings: str,
 ) -> Iterator[PostgresqlServer]:
     """Empty databases, with any parameter of postgresql.conf by keyword."""
-    initdb, daemon = (postgresql_program(name) for name in ("initdb", "postgres"))
-    home = make_home(directory, "postgresql")
+    with (
+        new_postgresql_databases(directory) as data,
+        postgresql_over(data, certificates, on, **settings) as server,
+    ):
+        yield server
+
+
+@contextmanager
+def postgresql_over(
+    data: Path,
+    certificates: Certificates,
+    on: PostgresqlServer | None = None,
+    /,
+    access: str = "",
+    **settings: str,
+) -> Iterator[PostgresqlServer]:
+    """The server of databases that outlive it; `access` goes before what else pg_hba.conf says."""
     server = on or PostgresqlServer(*free_ports(1))
-    with new_postgresql_databases(initdb, home / "data") as data:
-        write_postgresql_files(data, postgresql_parameters(data, certificates, server) | settings)
-        command = [daemon, "-D", f"{data}"]
-        with running(command, home, server.postgresql, greets=False, user=POSTGRESQL_USER):
-            wait_for_postgresql(data / "postmaster.pid")
-            try:
-                yield server
-            finally:
-                end_postgresql(data)
+    write_postgresql_files(
+        data, postgresql_parameters(data, certificates, server) | settings, access
+    )
+    command = [postgresql_program("postgres"), "-D", f"{data}"]
+    with running(command, data.parent, server.postgresql, greets=False, user=POSTGRESQL_USER):
+        wait_for_postgresql(data / "postmaster.pid")
+        try:
+            yield server
+        finally:
+            end_postgresql(data)
 
 
 def postgresql_program(name: str) -> str:
@@ -73,8 +89,10 @@ def postgresql_program(name: str) -> str:
 
 
 @contextmanager
-def new_postgresql_databases(initdb: str, data: Path) -> Iterator[Path]:
+def new_postgresql_databases(directory: Path) -> Iterator[Path]:
     """Removed at once at the end, while they are still in memory: later it takes seconds."""
+    initdb = postgresql_program("initdb")
+    data = make_home(directory, "postgresql") / "data"
     try:
         subprocess.run(
             [initdb, "-D", make_private(data, POSTGRESQL_USER), "-A", "trust", "--no-sync"],
@@ -103,9 +121,9 @@ def postgresql_parameters(
     }
 
 
-def write_postgresql_files(data: Path, parameters: Mapping[str, str]) -> None:
+def write_postgresql_files(data: Path, parameters: Mapping[str, str], access: str) -> None:
     (data / "postgresql.conf").write_text(assignments(parameters))
-    (data / "pg_hba.conf").write_text(POSTGRESQL_ACCESS)
+    (data / "pg_hba.conf").write_text(access + POSTGRESQL_ACCESS)
 
 
 def wait_for_postgresql(lock: Path) -> None:

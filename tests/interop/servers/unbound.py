@@ -42,7 +42,7 @@ def unbound(
     configuration.write_text(unbound_configuration(home, server, zones, authority, settings))
     shutil.chown(home, UNBOUND_USER)
     command = [daemon, "-d", "-c", f"{configuration}"]
-    with running(command, home, server.dns, greets=False, user=UNBOUND_USER):
+    with running(command, home, server.dns, greets=False):
         yield server
 
 
@@ -57,7 +57,7 @@ def unbound_configuration(
         "interface": LOCALHOST,
         "port": f"{server.dns}",
         "do_daemonize": "no",
-        "username": '""',
+        "username": UNBOUND_USER,  # gives up root by itself, so that it may have port 53
         "chroot": '""',
         "directory": f"{home}",
         "pidfile": f"{home / 'unbound.pid'}",

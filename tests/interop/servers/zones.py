@@ -51,9 +51,11 @@ def unsigned(name: str, records: str) -> Zone:
     return Zone(name, APEX + records)
 
 
-def signed(name: str, records: str, until: timedelta = timedelta(days=1)) -> Zone:
+def signed(
+    name: str, records: str, until: timedelta = timedelta(days=1), *, apex: str = APEX
+) -> Zone:
     """Signed with a new key, from a week ago `until` then from now."""
-    zone = _parsed(name, APEX + records)
+    zone = _parsed(name, apex + records)
     private = ec.generate_private_key(ec.SECP256R1())
     public = dns.dnssec.make_dnskey(private.public_key(), "ECDSAP256SHA256", flags=257)
     now = datetime.now(UTC)

@@ -27,6 +27,7 @@ class Addresses:
         refusing: a name server that answers every question by SERVFAIL.
         silent: a name server that answers none.
         dead: nobody is there.
+        resolver: the one that validates, where mail servers look for one.
     """
 
     honest: str
@@ -37,12 +38,13 @@ class Addresses:
     refusing: str
     silent: str
     dead: str
+    resolver: str
 
 
 def addresses() -> Addresses:
-    """Eight addresses in a row, at whose ports nobody listens."""
+    """Nine addresses in a row, at whose ports nobody listens."""
     for _ in range(TRIES):
         block = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}"
         if all(can_listen(f"{block}.1", port) for port in PORTS):
-            return Addresses(*(f"{block}.{last}" for last in range(1, 9)))
+            return Addresses(*(f"{block}.{last}" for last in range(1, 10)))
     raise UnavailableError(f"the ports {PORTS} of loopback are taken, or not for this user")

@@ -233,6 +233,17 @@ CASES: Final = (
     *SERVERS,
 )
 BY_NAME: Final = {case.name: case for case in CASES}
+# of which an operator has something to say: the first ones have no policy of their own
+OPERATORS: Final = (
+    *(Case(name, ONE) for name in ("ruled-encrypt", "ruled-verify", "ruled-pin")),
+    *(Case(name, ONE) for name in ("visited", "steady")),
+    Case("overridden", f"{ONE}_25._tcp.mx TLSA {{private-3-1-1}}\n"),
+    Case("not-found-out", ONE + STS, Served(BODY, status="500 Internal Server Error")),
+)
+# one record each: "tlsa-3-1-1"
+USAGES: Final = tuple(
+    Case(f"tlsa-{kind}", f"{ONE}_25._tcp.mx TLSA {{{kind}}}\n") for kind in USABLE_KINDS
+)
 # what the cases lean on
 BACKGROUND: Final = (
     Case(

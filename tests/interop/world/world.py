@@ -24,16 +24,27 @@ from tests.interop.servers import (
 from tests.interop.servers.machine import make_home
 from tests.interop.servers.zones import Zone
 from tests.interop.world.addresses import Addresses, addresses
-from tests.interop.world.cases import BACKGROUND, BOGUS, CASES, CHAT, HOSTS, PARENT, Case
+from tests.interop.world.cases import (
+    BACKGROUND,
+    BOGUS,
+    CASES,
+    CHAT,
+    HOSTS,
+    OPERATORS,
+    PARENT,
+    USAGES,
+    Case,
+)
 from tests.interop.world.chat_host import chat_host
-from tests.interop.world.mail_hosts import mail_hosts
+from tests.interop.world.mail_hosts import Receivers, mail_hosts
 from tests.interop.world.papers import Papers, papers, tlsa
 from tests.interop.world.policy_host import PolicyHost, Served
 from tests.interop.world.switch import Switch
 from tests.interop.world.troublesome import refusing, silent
 from unstrip.lab.authority import Authority
 
-EVERYBODY: Final = {case.domain: case for case in (*BACKGROUND, *CASES)}
+EVERYBODY: Final = {case.domain: case for case in (*BACKGROUND, *OPERATORS, *USAGES, *CASES)}
+ANYHOW: Final = Receivers()
 CONFIGURATION: Final = """\
 [resolver]
 servers = ["{resolver.host}@{resolver.dns}"]
@@ -46,20 +57,20 @@ fails = "{bogus}"
 class World:
     """The world while it is running.
 
-    Attributes: ca: the roots to trust, PEM; addresses: of its servers; chat: its ports; policies:
-        the policy host, whose answers may be changed; policy_host, name_server, resolver: to be
-        put out and on again.
+    Attributes: ca: the roots to trust, PEM; papers: what the servers show; addresses: of its
+        servers; chat: its ports; policies: the policy host, whose answers may be changed;
+        policy_host, name_server, resolver: to be put out and on again.
     """
 
-    def __init__(self, directory: Path, authority: Authority) -> None:
+    def __init__(self, directory: Path, authority: Authority, receivers: Receivers) -> None:
         self.addresses: Addresses = addresses()
-        self._home = directory
-        self._papers = papers(directory / "papers", mail_names(), [CHAT, f"server.{CHAT}"])
+        self._home, self._receivers = directory, receivers
+        self.papers = papers(directory / "papers", mail_names(), [CHAT, f"server.{CHAT}"])
         self.ca = directory / "roots.pem"
-        self.ca.write_bytes(self._papers.ca.read_bytes() + authority.ca_file.read_bytes())
+        self.ca.write_bytes(self.papers.ca.read_bytes() + authority.ca_file.read_bytes())
         self.policies = PolicyHost(self.addresses.policies, authority)
         self.policies.answers |= {
-            case.domain: case.served for case in CASES if case.served is not None
+            name: case.served for name, case in EVERYBODY.items() if case.served is not None
         }
 
     @contextmanager
@@ -69,9 +80,9 @@ class World:
             enter = stack.enter_context
             enter(refusing(self.addresses.refusing))
             enter(silent(self.addresses.silent))
-            enter(mail_hosts(self._home, self.addresses, self._papers))
-            self.chat: ChatServer = enter(chat_host(self._home, self._papers.chat, CHAT))
-            self._words = dict(words(self.addresses, self._papers, self.chat))
+            enter(mail_hosts(self._home, self.addresses, self.papers, self._receivers))
+            self.chat: ChatServer = enter(chat_host(self._home, self.papers.chat, CHAT))
+            self._words = dict(words(self.addresses, self.papers, self.chat))
             self._children = {name: self._signed(case) for name, case in EVERYBODY.items()}
             self._zones = family(PARENT, self._children.values())
             self.policy_host = enter(Switch[None](lambda _: self.policies.serving()))
@@ -116,7 +127,8 @@ class World:
         return nsd(self._home, self._zones, on)
 
     def _resolver(self, on: DnsServer | None) -> AbstractContextManager[DnsServer]:
-        return unbound(self._home, self._zones, self.name_server.server, on)
+        usual = f"{self.addresses.resolver}@53"
+        return unbound(self._home, self._zones, self.name_server.server, on, ip_address=usual)
 
     def _signed(self, case: Case) -> Zone:
         """The zone as it is served."""
@@ -142,9 +154,9 @@ def words(addresses: Addresses, papers: Papers, chat: ChatServer) -> Iterator[tu
 
 
 @contextmanager
-def a_world(directory: Path) -> Iterator[World]:
+def a_world(directory: Path, receivers: Receivers = ANYHOW) -> Iterator[World]:
     """A new one."""
     with Authority() as authority:
-        made = World(make_home(directory, "world"), authority)
+        made = World(make_home(directory, "world"), authority, receivers)
         with made.running():
             yield made

@@ -150,6 +150,24 @@ def test_one_that_does_not_validate_is_not_believed_and_the_answer_says_what_to_
     assert "install unbound" in found.words
 
 
+def test_who_makes_one_stop_validating_turns_no_dane_off():
+    tampered = False
+
+    def script(call):
+        (authentic if tampered else validating(GOOD, BAD, authentic))(call)
+
+    with name_server(script) as there, name_server(authentic) as never:
+        resolver = stub(there, never)
+        assert asked(resolver).security is Security.SECURE
+        tampered = True
+        for trust in resolver._trust.values():
+            trust._until = float("-inf")  # an hour later
+        found = asked(resolver)
+    assert found.failed
+    assert found.status is Status.DISTRUSTED
+    assert "though it did" in found.words
+
+
 def test_who_silences_the_names_of_the_self_test_does_not_get_an_unchecked_answer():
     def slow(call):
         if "example.org" not in str(call.query.question[0].name):

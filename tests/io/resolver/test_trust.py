@@ -136,7 +136,7 @@ def test_one_that_is_proved_is_tried_again_after_an_hour():
     clock.now += AGAIN - 1
     assert finding(trust) is Standing.PROVED
     clock.now += 1
-    assert finding(trust) is Standing.DISPROVED
+    assert finding(trust) is Standing.LOST
 
 
 def test_one_that_is_not_is_tried_again_soon():
@@ -157,9 +157,18 @@ def test_silencing_the_names_does_not_take_back_what_is_proved():
     for _ in range(3):
         clock.now += AGAIN
         assert finding(trust) is Standing.PROVED
-    servant.answers = {GOOD: DOWN, BAD: INSECURE}
+
+
+@pytest.mark.parametrize("then", [DOWN, SERVFAIL, INSECURE])
+def test_one_that_validated_and_does_no_more_is_lost_until_it_does_again(then):
+    servant, clock = Servant(), Clock()
+    trust = Trust(servant, TEST, clock=clock)
+    assert finding(trust) is Standing.PROVED
+    for answers in ({GOOD: DOWN, BAD: INSECURE}, {GOOD: then, BAD: then}):
+        servant.answers = answers
+        clock.now += AGAIN
+        assert finding(trust) is Standing.LOST
+    assert "though it did" in asyncio.run(trust.finding()).words
+    servant.answers = {GOOD: SECURE, BAD: BOGUS}
     clock.now += RETRY
-    assert finding(trust) is Standing.DISPROVED
-    servant.answers = {GOOD: DOWN, BAD: DOWN}
-    clock.now += RETRY
-    assert finding(trust) is Standing.UNKNOWN
+    assert finding(trust) is Standing.PROVED

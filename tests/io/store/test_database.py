@@ -94,6 +94,24 @@ def test_no_two_transactions_are_under_way_at_once(place, base):
     assert numbers(base) == list(range(1, 41))
 
 
+def test_threads_that_share_one_store_wait_for_each_other(base):
+    """Else one would read, and commit, what another is half way through."""
+    seen = []
+
+    def count_on():
+        for _ in range(20):
+            with base.transaction():
+                seen.append(highest := base.rows("select count(*) from number")[0][0])
+                base.run("insert into number (n) values (?)", highest + 1)
+
+    threads = [threading.Thread(target=count_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(seen) == list(range(80))
+
+
 def test_who_waits_too_long_for_another_is_told(place, base, monkeypatch):
     with closing(open_store(place)) as other, base.transaction():
         began = time.monotonic()

@@ -238,6 +238,18 @@ def test_what_was_derived_holds_from_when_it_was_made_until_it_ends(store, at, h
     assert store.derived("other.example", at) is None
 
 
+def test_what_was_derived_of_all_domains_comes_by_name_as_far_as_it_holds(store):
+    for name in ("c.example", "a.example", "b.example"):
+        store.keep_derived(name, NOW, NOW + HOUR, name.encode())
+    store.keep_derived("over.example", NOW - DAY, NOW + MINUTE, b"over")
+    store.keep_derived("to-come.example", NOW + 2 * MINUTE, NOW + DAY, b"by another clock")
+    at = NOW + MINUTE
+    first = store.derivations(at, "", 2)
+    assert first == [("a.example", b"a.example"), ("b.example", b"b.example")]
+    assert store.derivations(at, "b.example", 2) == [("c.example", b"c.example")]
+    assert store.derivations(at, "c.example", 2) == []
+
+
 def test_what_is_derived_anew_takes_its_place_whatever_the_clock_says(store):
     store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"first")
     store.keep_derived(DOMAIN, NOW - DAY, NOW - DAY + MINUTE, b"second")

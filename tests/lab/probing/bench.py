@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TypeVar
 
 from tests.lab.stage import run_asyncio
 from unstrip.conversation import Conversation
@@ -20,6 +21,7 @@ from unstrip.tunnel import Tunnel
 from unstrip.upgrade import Outcome, Upgrade
 from unstrip.wire import Dialog, Envelope, StartTLS, Wire
 
+K = TypeVar("K", bound=Hashable)
 LOCALHOST = "127.0.0.1"
 OVERALL = 30.0  # seconds for one test
 HELLO = b"\x16\x03"  # RFC 8446, 5.1: how a ClientHello begins
@@ -36,14 +38,19 @@ async def collected(protocol: str, port: int, **options: object) -> list[Trial]:
         return [trial async for trial in examine(protocol, LOCALHOST, port, **options)]
 
 
-def tried_on_ours(authority: Authority, protocol: str, **options: object) -> list[Trial]:
+def tried_at_once(tries: dict[K, Callable[[], Awaitable[list[Trial]]]]) -> dict[K, list[Trial]]:
+    """What came of each: most of the time they only listen for what must not come."""
+
+    async def main() -> list[list[Trial]]:
+        return await asyncio.gather(*(tried() for tried in tries.values()))
+
+    return dict(zip(tries, run_asyncio(main), strict=True))
+
+
+async def tried_on_ours(authority: Authority, protocol: str, **options: object) -> list[Trial]:
     """Test our own server side."""
-
-    async def main() -> list[Trial]:
-        async with serve(protocol, authority.context("localhost"), **options) as server:
-            return await collected(protocol, server.port)
-
-    return run_asyncio(main)
+    async with serve(protocol, authority.context("localhost"), **options) as server:
+        return await collected(protocol, server.port)
 
 
 def results(trials: list[Trial]) -> dict[str, set[Result]]:

@@ -14,15 +14,29 @@ from tests.lab.probing.bench import (
     remembering,
     results,
     tried,
+    tried_at_once,
     tried_on_ours,
 )
-from tests.lab.stage import run_asyncio
 from unstrip.lab.loopback import NotLoopback
 from unstrip.lab.probing import SUBJECTS, Result, Untestable, attempts
 from unstrip.protocols import REGISTRY
 from unstrip.wire import Wire
 
+# a server that lets nobody in has nothing to say to a viewer that came too early
+TALKATIVE = sorted(set(SUBJECTS) - {"rfb"})
 every_protocol = pytest.mark.parametrize("protocol", SUBJECTS)
+
+
+@pytest.fixture(scope="module")
+def on_ours(authority):
+    return tried_at_once({name: partial(tried_on_ours, authority, name) for name in SUBJECTS})
+
+
+@pytest.fixture(scope="module")
+def on_gullible(authority):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Wire, "accept_tls", gullibly)
+        return tried_at_once({name: partial(tried_on_ours, authority, name) for name in TALKATIVE})
 
 
 def test_there_is_a_way_to_test_every_protocol():
@@ -30,17 +44,15 @@ def test_there_is_a_way_to_test_every_protocol():
 
 
 @every_protocol
-def test_our_own_server_side_withstands_everything(protocol, authority):
-    trials = tried_on_ours(authority, protocol)
+def test_our_own_server_side_withstands_everything(protocol, on_ours):
+    trials = on_ours[protocol]
     assert {trial.result for trial in trials} == {Result.CLEAN}, trials
     assert len(trials) == len(list(attempts(SUBJECTS[protocol])))
 
 
-# a server that lets nobody in has nothing to say to a viewer that came too early
-@pytest.mark.parametrize("protocol", sorted(set(SUBJECTS) - {"rfb"}))
-def test_a_server_that_keeps_what_came_early_is_found_out(protocol, authority, monkeypatch):
-    monkeypatch.setattr(Wire, "accept_tls", gullibly)
-    trials = tried_on_ours(authority, protocol)
+@pytest.mark.parametrize("protocol", TALKATIVE)
+def test_a_server_that_keeps_what_came_early_is_found_out(protocol, on_gullible):
+    trials = on_gullible[protocol]
     found = results(trials)
     assert found[SUBJECTS[protocol].number] == {Result.VULNERABLE}, trials
     if SUBJECTS[protocol].cut:
@@ -136,37 +148,55 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("keeps", [True, False])
-@pytest.mark.parametrize("state", STATES)
-def test_a_server_that_keeps_its_state_is_told_from_one_that_does_not(state, keeps, authority):
-    protocol, answers, greeting = STATES[state]
+LOGINS = {
+    "smtp": ("smtp", smtp, "220 a\r\n"),
+    "imap": ("imap", imap, "* OK a\r\n"),
+    "pop3": ("pop3", pop3, "+OK a\r\n"),
+}
+keeping_or_not = pytest.mark.parametrize("keeps", [True, False])
+
+
+async def tried_on_remembering(authority, kind, keeps, **options):
+    protocol, answers, greeting = kind
     server = partial(remembering, answers, greeting, keeps=keeps)
+    async with listening(lambda wire: server(wire=wire), authority.context("localhost")) as at:
+        return await collected(protocol, at, **options)
 
-    async def main():
-        async with listening(lambda wire: server(wire=wire), authority.context("localhost")) as at:
-            return await collected(protocol, at)
 
-    trials = run_asyncio(main)
+def tried_on_all(authority, kinds, **options):
+    """What came of each of these servers, as it keeps its state and as it does not."""
+    return tried_at_once(
+        {
+            (name, keeps): partial(tried_on_remembering, authority, kind, keeps, **options)
+            for name, kind in kinds.items()
+            for keeps in (True, False)
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def on_states(authority):
+    return tried_on_all(authority, STATES)
+
+
+@pytest.fixture(scope="module")
+def on_logins(authority):
+    return tried_on_all(authority, LOGINS, login=("somebody", "secret"))
+
+
+@keeping_or_not
+@pytest.mark.parametrize("state", STATES)
+def test_a_server_that_keeps_its_state_is_told_from_one_that_does_not(state, keeps, on_states):
     expected = Result.VULNERABLE if keeps else Result.CLEAN
+    trials = on_states[state, keeps]
     assert results(trials)[state[:4]] == {expected}, trials
 
 
-@pytest.mark.parametrize("keeps", [True, False])
-@pytest.mark.parametrize(
-    ("protocol", "answers", "greeting"),
-    [("smtp", smtp, "220 a\r\n"), ("imap", imap, "* OK a\r\n"), ("pop3", pop3, "+OK a\r\n")],
-)
-def test_a_login_in_clear_that_counts_inside_is_found(
-    protocol, answers, greeting, keeps, authority
-):
-    server = partial(remembering, answers, greeting, keeps=keeps)
-
-    async def main():
-        async with listening(lambda wire: server(wire=wire), authority.context("localhost")) as at:
-            return await collected(protocol, at, login=("somebody", "secret"))
-
+@keeping_or_not
+@pytest.mark.parametrize("protocol", LOGINS)
+def test_a_login_in_clear_that_counts_inside_is_found(protocol, keeps, on_logins):
     expected = Result.VULNERABLE if keeps else Result.CLEAN
-    trials = run_asyncio(main)
+    trials = on_logins[protocol, keeps]
     assert results(trials)["T-07"] == {expected}, trials
 
 
@@ -179,7 +209,7 @@ def test_a_login_is_tried_only_with_an_account():
 
 def test_a_server_without_tls_is_no_clean_server(authority):
     with pytest.raises(Untestable, match="refused"):
-        tried_on_ours(authority, "smtp", offer=False)
+        asyncio.run(tried_on_ours(authority, "smtp", offer=False))
 
 
 def test_the_tester_stays_on_this_machine():

@@ -8,7 +8,7 @@ from unstrip.trouble import Trouble
 
 @pytest.mark.parametrize("protocol", playable("greet-inside"))
 def test_a_greeting_inside_is_unsolicited_though_the_certificate_is_right(authority, protocol):
-    scene = play(authority, "greet-inside", protocol)
+    scene = play(authority, "greet-inside", protocol, settle=2.5)  # ends as soon as it is greeted
     assert scene.only.failure.trouble is Trouble.UNSOLICITED
     assert scene.only.handshake.webpki.valid
     assert said(scene.only.transcript, Side.SERVER, Layer.SECURE)

@@ -33,6 +33,7 @@ A = TypeVar("A")
 Advance = Callable[[], None]
 
 _WITH = "give --store FILE, or set store in the configuration"
+_RESCUE = "; if this was a store, `unstrip serve` saves what can be read of it"
 WITHOUT = "give --store FILE, or --no-store to do without"
 CONFIG = click.option("--config", type=FILE, metavar="TOML", help="Resolver, store and list.")
 STORE = click.option(
@@ -160,7 +161,7 @@ def opened(
     options: AskingOptions, settings: Configuration, hint: str = WITHOUT
 ) -> Iterator[Store | None]:
     """Open the store; one that cannot be used is an error, since it might have raised the bar."""
-    from unstrip.io.store import StoreError, default_path, open_store
+    from unstrip.io.store import StoreDamagedError, StoreError, default_path, open_store
 
     store: Store | None = None
     try:
@@ -169,6 +170,7 @@ def opened(
             store = open_store(default_path() if given is None else given)
         yield store
     except StoreError as error:
+        hint += _RESCUE if isinstance(error, StoreDamagedError) else ""
         raise Complaint(str(error), hint, Exit.UNKNOWN) from error
     finally:
         if store is not None:
@@ -204,10 +206,33 @@ def domains(targets: tuple[str, ...]) -> list[str]:
 
     Raises: Complaint: one is none, a file cannot be read, or there is none.
     """
-    found = list(dict.fromkeys(named(text, place) for text, place in spelt_out(targets)))
+    found = dict.fromkeys(named(text, place) for text, place in spelt_out(targets))
+    return _some(list(found), targets)
+
+
+def _some(found: list[str], targets: tuple[str, ...]) -> list[str]:
     if not found:
         raise Complaint("there is no domain to ask about", f"is {targets[0]} empty?")
     return found
+
+
+def next_hops(targets: tuple[str, ...]) -> list[str]:
+    """Return domains and servers in brackets, as mail servers write them, each once.
+
+    Raises: Complaint.
+    """
+    from unstrip.mta.nexthop import BadNextHop, next_hop
+
+    found = dict[str, None]()
+    for text, place in spelt_out(targets):
+        try:
+            hop = next_hop(text.encode())
+        except BadNextHop as error:
+            raise Complaint(f"{place}{error}", "give a domain, or a server in brackets") from error
+        if hop is None:
+            raise Complaint(f"{place}'{printable(text)}' is no next hop", "give a domain")
+        found[hop.key] = None
+    return _some(list(found), targets)
 
 
 def named(domain: str, place: str = "") -> str:

@@ -9,36 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import singledispatch
 
 from unstrip.derivation import MAIL, Derivation, Destination
-from unstrip.escaping import brief, excerpt, printable
+from unstrip.escaping import brief, printable
+from unstrip.faces.cli.answers import line
 from unstrip.faces.cli.domains import route_words, sts_words, takes_none
 from unstrip.faces.cli.report import width, worst, wrapped
 from unstrip.faces.cli.speech import Exit, moment, paint
 from unstrip.io.inquiry import Asked, Inquired
-from unstrip.mta.exim import LISTS, Options, options
-from unstrip.mta.exim import text as in_exim
-from unstrip.mta.needs import Need, hosts, need, servers
+from unstrip.mta.decision import MailDecision
+from unstrip.mta.exim import Options, options, settings
+from unstrip.mta.needs import BARRED, Need, hosts, need, servers
 from unstrip.mta.postfix import Answer, Lookup, answer
-from unstrip.policy import Policy, dane, decide, history
-from unstrip.policy.dane import Standing
+from unstrip.policy import Decision, Policy, dane, decide, history
+from unstrip.policy.dane import Route, Standing
 from unstrip.policy.mta_sts import Known
-from unstrip.policy.questions import (
-    Address,
-    Alias,
-    Dns,
-    DnsAnswer,
-    HttpsAnswer,
-    HttpsFailure,
-    Kind,
-    Mx,
-    Srv,
-    Txt,
-)
-from unstrip.tlsa import Tlsa
+from unstrip.policy.questions import Dns, Kind
 
-_MOST = 10  # records shown of one answer
 _LENGTH = 300  # characters of one sentence that others have written
 _OUTCOMES = {
     Exit.MEETS: ("every server is protected by a policy", "green"),
@@ -50,7 +37,6 @@ _NO_DANE = {  # where DANE asks for nothing
     Standing.UNREACHABLE: "no address",
     Standing.UNCHECKED: "not checked",
 }
-_BARRED = (Need.FAILED, Need.STRANGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +45,7 @@ class Explanation:
 
     Attributes:
         domain, service: what was asked about; exit: the exit code.
+        daemon: where the daemon is that says so; "" if we have asked by ourselves.
         derivation: all that was found out, and what it comes to.
         asked: every question with its answer.
         alarms: what the operator should look at.
@@ -70,8 +57,9 @@ class Explanation:
     service: str
     exit: int
     derivation: Derivation
-    asked: tuple[Asked, ...]
-    alarms: tuple[str, ...]
+    asked: tuple[Asked, ...] = ()
+    alarms: tuple[str, ...] = ()
+    daemon: str = ""
     postfix: Answer | None = None
     postfix_3_10: Answer | None = None
     exim: Options | None = None
@@ -94,6 +82,24 @@ def explanation(inquired: Inquired) -> Explanation:
     )
 
 
+def relayed(told: MailDecision, daemon: str) -> Explanation:
+    """Return what there is to print of what a daemon has said.
+
+    Args: daemon: where it is.
+    """
+    found = told.derivation
+    return Explanation(
+        domain=found.domain,
+        service=found.sought.name,
+        exit=exit_of(found),
+        derivation=found,
+        daemon=daemon,
+        postfix=told.postfix,
+        postfix_3_10=told.postfix_3_10,
+        exim=told.exim,
+    )
+
+
 def exit_of(found: Derivation) -> Exit:
     """Return the exit code: one server without protection counts before what is not known.
 
@@ -101,11 +107,13 @@ def exit_of(found: Derivation) -> Exit:
     """
     if takes_none(found):
         return Exit.MEETS
+    if not found.destinations:
+        return Exit.UNKNOWN
     free = servers(_without_history(found), Need.FREE)
     uncertain = found.sts is not None and found.sts.uncertain(found.at)
     if not uncertain and any(_standing(each) is not Standing.UNCHECKED for each in free):
         return Exit.FALLS_SHORT
-    used = hosts(found, *set(Need) - {*_BARRED, Need.GONE})
+    used = hosts(found, *set(Need) - {*BARRED, Need.GONE})
     unseen = found.waits or found.left_out or not used
     return Exit.UNKNOWN if unseen or free else Exit.MEETS
 
@@ -129,10 +137,12 @@ def lines(told: Explanation) -> Iterator[str]:
     """Return the explanation, line by line."""
     found = told.derivation
     yield f"{told.domain}: {told.service}"
-    yield from _section("asked", _asked(told.asked))
+    yield from _section("asked", _asked(told))
     yield from _section("found", _found(found, told.asked))
     for server in found.destinations:
         yield from _section(str(server.endpoint), _server(server))
+    if found.unseen and not found.destinations:
+        yield from _section("whichever its servers are", _said(found.unseen))
     if told.postfix and told.postfix_3_10 and told.exim:
         yield from _section("a Postfix sender is told", _postfix(told.postfix))
         if told.postfix_3_10.text != told.postfix.text:
@@ -152,11 +162,12 @@ def outcome(told: Explanation) -> str:
     if takes_none(found):
         return "it takes no mail: there is nothing to protect"
     if not found.destinations:
-        return "there is no server"
+        known = found.route.route is not Route.FAILED
+        return "there is no server" if known else "its servers could not be found out"
     words, _ = _OUTCOMES[Exit(told.exit)]
     if told.exit == Exit.FALLS_SHORT and _by_history_alone(found):
         words = "no policy asks for TLS, only your own earlier visits do"
-    if barred := len(servers(found, *_BARRED)):
+    if barred := len(servers(found, *BARRED)):
         words = words.replace("every server", "every server that may be used")
         verb = "is" if barred == 1 else "are"
         words += f"; {barred} of {len(found.destinations)} servers {verb} not to be used"
@@ -191,8 +202,14 @@ def _section(title: str, sentences: Iterator[str]) -> Iterator[str]:
     for number, sentence in enumerate(sentences):
         if not number:
             yield ""
-            yield title
-        yield from [f"  {sentence}"] if isinstance(sentence, _Pasted) else wrapped(sentence, 2)
+            yield _shown(title)
+        shown = _shown(sentence)
+        yield from [f"  {shown}"] if isinstance(sentence, _Pasted) else wrapped(shown, 2)
+
+
+def _shown(text: str) -> str:
+    """Return what is safe as it is: what we say is, but not all that a daemon may say."""
+    return text if text.isascii() and text.isprintable() else printable(text)
 
 
 class _Pasted(str):
@@ -201,69 +218,14 @@ class _Pasted(str):
     __slots__ = ()
 
 
-# -- what was asked ---------------------------------------------------------------------------
-
-
-def _asked(asked: tuple[Asked, ...]) -> Iterator[str]:
-    if not asked:
+def _asked(told: Explanation) -> Iterator[str]:
+    found = told.derivation
+    if told.daemon:
+        since, until = moment(found.at), moment(found.expires)
+        yield f"the daemon at {told.daemon}: from {since}, until {until} at most"
+    elif not told.asked:
         yield "nobody: what is known holds"
-    for each in asked:
-        question = each.question
-        name = (
-            f"{question.kind.value} {printable(question.name)}"
-            if isinstance(question, Dns)
-            else f"https://{question.host}{question.path}"
-        )
-        yield f"{name}: {_said(each.answer)}, {each.seconds * 1000:.0f} ms"
-
-
-def _said(answer: DnsAnswer | HttpsAnswer | HttpsFailure) -> str:
-    if isinstance(answer, HttpsFailure):
-        return brief(f"{answer.result.value}: {answer.words}", _LENGTH)
-    if isinstance(answer, HttpsAnswer):
-        return f"status {answer.status}, {brief(answer.content_type)}, {len(answer.body)} bytes"
-    shown = [_record(record) for record in answer.records[:_MOST]]
-    if len(answer.records) > _MOST:
-        shown.append(f"and {len(answer.records) - _MOST} more")
-    alias = f", alias of {printable(answer.canonical)}" if answer.canonical else ""
-    return "; ".join([brief(answer.said(), _LENGTH) + alias, *shown])
-
-
-@singledispatch
-def _record(record: object) -> str:
-    """Return a record as it stands in a zone, shortened."""
-    raise TypeError(record)
-
-
-@_record.register
-def _(record: Address) -> str:
-    return record.address
-
-
-@_record.register
-def _(record: Alias) -> str:
-    return printable(record.target)
-
-
-@_record.register
-def _(record: Mx) -> str:
-    return f"{record.preference} {printable(record.host) or '.'}"
-
-
-@_record.register
-def _(record: Srv) -> str:
-    target = printable(record.target) or "."
-    return f"{record.priority} {record.weight} {record.port} {target}"
-
-
-@_record.register
-def _(record: Tlsa) -> str:
-    return brief(record.text, 40)
-
-
-@_record.register
-def _(record: Txt) -> str:
-    return excerpt(record.joined)
+    yield from map(line, told.asked)
 
 
 # -- what was found ---------------------------------------------------------------------------
@@ -293,25 +255,39 @@ def _server(server: Destination) -> Iterator[str]:
     """Say what each source thinks of one server, then what they come to."""
     if not any(opinion.source == dane.SOURCE for opinion in server.opinions):
         yield f"dane: {_dane(server)}"
-    yield from map(_opinion, server.opinions)
-    yield f"so: {_conclusion(server)}"
+    yield from _said(server)
     if not server.decision.vouched:
         yield "that this is the domain's server, only an unsigned answer of DNS says"
+
+
+def _said(server: Destination) -> Iterator[str]:
+    yield from map(_opinion, server.opinions)
+    yield f"so: {_conclusion(server)}"
 
 
 def _conclusion(server: Destination) -> str:
     decision, needed = server.decision, need(server)
     words: str = needed.value
+    if decision.overrides:
+        return _last_word(decision)
     if needed in (Need.FREE, Need.GONE):
         return words
     opinions = decision.because
-    if needed in _BARRED:
+    if needed in BARRED:
         opinions = tuple(opinion for opinion in opinions if opinion.refuses)
         words = f"not to be used: {brief(decision.refuses, _LENGTH)}"
     else:
         words += f"; {decision.level.value}, by {decision.why()}"
     rules = ", ".join(dict.fromkeys(opinion.rule for opinion in opinions if opinion.rule))
     return words + (f" ({rules})" if rules else "")
+
+
+def _last_word(decision: Decision) -> str:
+    """Say what the operator's own table has made of it alone."""
+    rules = ", ".join(opinion.rule for opinion in decision.because)
+    words = f"{decision.level.value}, by {rules} of your own table alone"
+    lost = decision.instead_of()
+    return f"{words}, which overrides {lost}" if lost else words
 
 
 def _opinion(opinion: Policy) -> str:
@@ -325,7 +301,8 @@ def _opinion(opinion: Policy) -> str:
 def _dane(server: Destination) -> str:
     if server.dane is None:
         return "nobody was asked"
-    words, standing = brief(server.dane.words, _LENGTH), _NO_DANE[server.dane.standing]
+    standing = _NO_DANE.get(server.dane.standing, server.dane.standing.value)
+    words = brief(server.dane.words, _LENGTH)
     return f"{standing}: {words}" if words else standing
 
 
@@ -347,6 +324,5 @@ def _exim(told: Options) -> Iterator[str]:
     if told.defer:
         yield f"defer: {told.defer}"
         return
-    for name in LISTS:
-        yield _Pasted(f"{name} = {in_exim(getattr(told, name))}".rstrip())
+    yield from map(_Pasted, settings(told))
     yield from told.words

@@ -61,7 +61,12 @@ def show(domain: str | None, config: Path | None, store: str | None, *, json: bo
     from unstrip.evidence import to_json
     from unstrip.faces.cli.policies import lines, record
 
-    found = _known(config, store, named(domain) if domain else None)
+    found, lost = _known(config, store, named(domain) if domain else None)
+    if lost is not None:
+        warn(
+            f"the store was damaged on {lost:%Y-%m-%d}, and may have known more: mail waits for"
+            " domains whose policy cannot be looked up, but for `unstrip policy forget --lost`"
+        )
     if not found and not json:
         say("nothing is known")
     for known in found:
@@ -72,29 +77,41 @@ def show(domain: str | None, config: Path | None, store: str | None, *, json: bo
             say(line)
 
 
-def _known(config: Path | None, where: str | None, domain: str | None) -> tuple[Known, ...]:
+def _known(
+    config: Path | None, where: str | None, domain: str | None
+) -> tuple[tuple[Known, ...], datetime | None]:
+    """Return what is known, and when something was lost of it."""
     with reading(config, where) as store:
         if domain is None:
-            return store.domains()
-        known = store.known(domain)
+            return store.domains(), store.loss()
+        known, lost = store.known(domain), store.loss()
     if known is None:
         raise _nothing(domain)
-    return (known,)
+    return (known,), lost
 
 
 @policy.command()
-@click.argument("domain")
+@click.argument("domain", required=False)
+@click.option("--lost", is_flag=True, help="Forget that a store was damaged.")
 @CONFIG
 @STORE
-def forget(domain: str, config: Path | None, store: str | None) -> None:
+def forget(domain: str | None, config: Path | None, store: str | None, *, lost: bool) -> None:
     """Forget the policy of DOMAIN, and visits to a host of that name.
 
     For a domain whose policy was taken over, or that has given TLS up. The next look finds out
     anew, and believes what it finds. Visits to its MX hosts are forgotten by `unstrip history
     forget HOST`.
+
+    With --lost, it is forgotten that policies may have been lost when the store was damaged: mail
+    goes out again to domains whose policy cannot be looked up.
     """
     from unstrip.faces.cli.policies import forgotten
 
+    if (domain is None) != lost:
+        raise click.UsageError("either DOMAIN or --lost")
+    if domain is None:
+        _regain(config, store)
+        return
     name = named(domain)
     with reading(config, store) as kept:
         known, visited = kept.known(name), [each.endpoint.host for each in kept.remembered()]
@@ -103,6 +120,13 @@ def forget(domain: str, config: Path | None, store: str | None) -> None:
         raise _nothing(name)
     for line in forgotten(name, known, count - (known is not None), visited):
         say(line)
+
+
+def _regain(config: Path | None, store: str | None) -> None:
+    with reading(config, store) as kept:
+        if not kept.regain():
+            raise Complaint("nothing was lost", "unstrip policy show", Exit.FALLS_SHORT)
+    say("what was lost is forgotten")
 
 
 def _nothing(domain: str) -> Complaint:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 _USAGE, _UNKNOWN = 2, 4  # docs/reference/exit-codes.md
 _DOCUMENTED = "see docs/reference/configuration.md"
 _EPILOG = """\b
-exit codes: 0 stopped by SIGTERM or SIGINT, or the configuration is in order,
-2 usage, 4 it cannot listen, or what it needs cannot be had.
+exit codes: 0 stopped by SIGTERM or SIGINT, or with --check-config, it can serve,
+2 usage, or a configuration that cannot be understood, 4 it cannot listen, or
+what it needs cannot be had.
 
 \b
 example:
@@ -32,7 +33,7 @@ example:
     metavar="TOML",
     help="Where to listen, what to believe.",
 )
-@click.option("--check-config", is_flag=True, help="Say whether that can be used, and serve not.")
+@click.option("--check-config", is_flag=True, help="Say what it would do, and whether it could.")
 def serve(*, config: Path | None, check_config: bool) -> None:
     """Tell mail servers what should happen to each domain's mail.
 
@@ -44,8 +45,6 @@ def serve(*, config: Path | None, check_config: bool) -> None:
     settings = _read(config)
     if check_config:
         _check(settings)
-        click.echo("unstrip: the configuration is in order")
-        return
     _serve(settings, config)
 
 
@@ -58,23 +57,26 @@ def _read(path: Path | None) -> Configuration:
         _fail(_USAGE, str(error), _DOCUMENTED)
 
 
-def _check(settings: Configuration) -> None:
-    """Look at what the configuration names, as far as nothing is asked or made for it."""
-    from unstrip.io.assembly import Unusable, resolver, table
-    from unstrip.io.trust import NoRoots, anchors
+def _check(settings: Configuration) -> NoReturn:
+    """Tell what would be done, and all that would keep us from it."""
+    from unstrip.faces.mta.rehearsal import Weight, rehearsal
 
-    try:
-        table(settings.policy)
-        resolver(settings)
-        anchors()
-    except Unusable as error:
-        _fail(_USAGE, str(error), error.hint)
-    except NoRoots as error:
-        _fail(_USAGE, str(error), "set SSL_CERT_FILE")
+    wrong = 0
+    for remark in rehearsal(settings):
+        if remark.weight is Weight.PLAN:
+            click.echo(f"unstrip: {remark.words}")
+            continue
+        wrong += remark.weight is Weight.ERROR
+        _tell(remark.weight.name.lower(), remark.words, remark.hint)
+    if wrong:
+        sys.exit(_UNKNOWN)
+    click.echo("unstrip: the configuration is in order")
+    sys.exit(0)
 
 
 def _serve(settings: Configuration, config: Path | None) -> None:
     from unstrip.faces.mta.daemon import Daemon
+    from unstrip.faces.mta.descriptors import have_all
     from unstrip.faces.mta.listening import CannotListen, ears
     from unstrip.faces.mta.log import Log
     from unstrip.faces.mta.systemd import BadHandover, Systemd, handed_over
@@ -85,7 +87,7 @@ def _serve(settings: Configuration, config: Path | None) -> None:
     log = Log()
     log.set(settings.serve.log.level, settings.serve.log.format)
     _warn_of_rights(log)
-    _have_descriptors()
+    have_all()
     systemd = Systemd()
     try:
         with ExitStack() as stack:
@@ -106,15 +108,11 @@ def _warn_of_rights(log: Log) -> None:
         log.warning("root", words="nothing here needs the rights of root: run it as another user")
 
 
-def _have_descriptors() -> None:
-    """Have all descriptors that may be had: there may be more clients than the usual 1024."""
-    import resource
-
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
 def _fail(code: int, words: str, hint: str) -> NoReturn:
-    click.echo(f"unstrip: error: {words}", err=True)
-    click.echo(f"unstrip: hint: {hint}", err=True)
+    _tell("error", words, hint)
     sys.exit(code)
+
+
+def _tell(what: str, words: str, hint: str) -> None:
+    click.echo(f"unstrip: {what}: {words}", err=True)
+    click.echo(f"unstrip: hint: {hint}", err=True)

@@ -15,12 +15,11 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from http import HTTPStatus
+from dataclasses import replace
 
 import msgspec
 
-from unstrip.escaping import brief
-from unstrip.evidence import to_json
+from unstrip.faces.mta.descriptors import share, wanted
 from unstrip.faces.mta.desk import Desk
 from unstrip.faces.mta.generation import generation
 from unstrip.faces.mta.http import Http, Page
@@ -40,6 +39,7 @@ from unstrip.mta.tcp_table import TcpTable
 from unstrip.mta.tongue import Tongue
 
 _HOUR = 3600.0  # seconds until a list is looked for again
+_PREPARING = 1.0  # seconds at most for each service to make replies ready beforehand
 _GRACE = 60.0  # seconds for look-ups that began with what is believed no more
 _MIB = 1024 * 1024
 
@@ -71,11 +71,13 @@ class Daemon:
         """
         asyncio.get_running_loop().set_exception_handler(self._defect)
         self._believed = await generation(self._settings, self._watch)
-        self._tally.believed = time.time()
+        self._tally.believed, self._tally.store = time.time(), self._believed.store
         self._heed_signals()
         spoken = dict.fromkeys(ear.speaks for ear in self._ears)
-        self._tally.services = {speaks: self._service(speaks) for speaks in spoken}
+        most = self._most_clients(len(spoken))
+        self._tally.services = {speaks: self._service(speaks, most) for speaks in spoken}
         listeners = [await self._listen(ear) for ear in self._ears]
+        await self._prepare()
         chores = [asyncio.create_task(chore) for chore in (self._renew(), self._live())]
         self._systemd.ready()
         self._log.info("ready")
@@ -93,7 +95,15 @@ class Daemon:
             loop.add_signal_handler(number, self._over.set)
         loop.add_signal_handler(signal.SIGHUP, self._again.set)
 
-    def _service(self, speaks: str) -> Service:
+    def _most_clients(self, services: int) -> int:
+        """Return how many clients each service may have: as configured, or as can be had."""
+        asked, most = self._settings.serve.limits.connections, share(services)
+        if most < asked:
+            words = f"{most} clients of each service, for want of descriptors"
+            self._log.warning("fewer clients", words=words, wanted=wanted(services, asked))
+        return min(asked, most)
+
+    def _service(self, speaks: str, most: int) -> Service:
         limits = self._settings.serve.limits
         desk = Desk(
             self._tongue(speaks),
@@ -102,7 +112,7 @@ class Daemon:
             room=limits.memory * _MIB,
             note=lambda words: self._log.error("failed", words=words),
         )
-        return Service(desk, _limits(limits))
+        return Service(desk, replace(_limits(limits), connections=most))
 
     def _tongue(self, speaks: str) -> Tongue:
         settings = self._settings.serve
@@ -117,15 +127,10 @@ class Daemon:
 
     def _pages(self) -> dict[str, Callable[[], Page]]:
         return {
-            "/healthz": self._health,
+            "/healthz": lambda: self._believed.health().page(),
             "/metrics": Metrics(self._tally).page,
             "/openapi.json": lambda: Page(description()),
         }
-
-    def _health(self) -> Page:
-        if ails := self._believed.ails():
-            return Page(to_json({"error": brief(ails)}), status=HTTPStatus.SERVICE_UNAVAILABLE)
-        return Page(to_json({"status": "ok"}))
 
     async def _listen(self, ear: Ear) -> asyncio.AbstractServer:
         loop, service = asyncio.get_running_loop(), self._tally.services[ear.speaks]
@@ -134,6 +139,11 @@ class Daemon:
             return await loop.create_unix_server(service.connection, sock=ear.sock)
         return await loop.create_server(service.connection, sock=ear.sock)
 
+    async def _prepare(self) -> None:
+        """Have what is in the store ready, that the first answers come as fast as any other."""
+        for service in self._tally.services.values():
+            await service.desk.prepare(_PREPARING)
+
     async def _close(self, listeners: Sequence[asyncio.AbstractServer]) -> None:
         for listener in listeners:
             listener.close()
@@ -141,7 +151,7 @@ class Daemon:
         patience = self._settings.serve.limits.stop
         await asyncio.gather(*(service.close(patience) for service in services))
         await asyncio.gather(*(service.desk.close() for service in services))
-        self._believed.store.close()
+        await self._believed.close()
         self._log.info("stopped", answers=sum(sum(s.desk.answers.values()) for s in services))
 
     # Chores
@@ -171,11 +181,11 @@ class Daemon:
         self._believed = await generation(settings, self._watch, before)
         for service in self._tally.services.values():
             service.desk.believe(self._believed.inquiry)
-        if self._believed.store is not before.store:
-            asyncio.get_running_loop().call_later(_GRACE, before.store.close)
+        await self._prepare()
+        asyncio.get_running_loop().call_later(_GRACE, before.leave, self._believed)
         self._log.set(settings.serve.log.level, settings.serve.log.format)
         self._tally.reloads["done"] += 1
-        self._tally.believed = time.time()
+        self._tally.believed, self._tally.store = time.time(), self._believed.store
         self._log.info("reloaded")
         if _fixed(settings.serve) != _fixed(self._settings.serve):
             self._log.warning("restart needed", words="[serve] has other places, maps or limits")

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -28,7 +29,7 @@ from unstrip.mta.nexthop import NextHop
 from unstrip.mta.tongue import Query, Told, Tongue
 
 PATIENCE = 20.0  # seconds; Postfix gives up after 100, Exim when it is told to
-ROOM = 16 * 1024 * 1024  # bytes of all that is kept ready: of a minute, some 50,000 requests
+ROOM = 3 * 1024 * 1024  # bytes of all that is kept ready: of a minute, some 8,000 requests
 _LONGEST, _FAILURE = 60.0, 5.0  # seconds for which a reply is kept
 _ENTRY = 250  # bytes that an entry takes beside its request and its reply
 _MOST = 4000  # requests that wait, and next hops that are being looked up
@@ -42,6 +43,9 @@ class Inquirer(Protocol):
 
     async def next_hop(self, host: str, port: int) -> Derivation:
         """Return what should happen at a server that mail goes through."""
+
+    def kept(self) -> AsyncGenerator[Derivation, None]:
+        """Give what was found out earlier of any domain, as far as it still holds."""
 
 
 @dataclass(slots=True)
@@ -61,7 +65,7 @@ class Desk:
 
     Attributes: tongue: in which it is asked; answers: how many there were of each kind; looks: how
         often something had to be found out; late: how often that took too long; failures: how often
-        it broke.
+        it broke; misses: how many answers were not ready.
     """
 
     def __init__(
@@ -81,7 +85,17 @@ class Desk:
         self._asked: dict[bytes, asyncio.Task[Told]] = {}
         self._looking: dict[NextHop, asyncio.Task[Derivation]] = {}
         self.answers: dict[str, int] = defaultdict(int)
-        self.looks = self.late = self.failures = 0
+        self.looks = self.late = self.failures = self.misses = 0
+
+    @property
+    def hits(self) -> int:
+        """How many replies were ready."""
+        return sum(self.answers.values()) - self.misses
+
+    @property
+    def entries(self) -> int:
+        """How many replies are kept; one that got old and was asked for again is there twice."""
+        return len(self._young) + len(self._old)
 
     def ready(self, request: bytes, now: float) -> bytes | None:
         """Return the reply to a whole request if it is there.
@@ -116,6 +130,19 @@ class Desk:
         self._young, self._old, self._taken = {}, {}, 0
         self._asked, self._looking = {}, {}  # who waits gets what was to be had before
 
+    async def prepare(self, seconds: float) -> None:
+        """Have replies ready for what is kept, as far as this time and half of the room allow.
+
+        It only saves time: what fails here fails again, and is told of, when somebody asks.
+        """
+        inquirer, until = self._inquirer, monotonic() + seconds
+        with suppress(Exception):
+            async with aclosing(inquirer.kept()) as kept:
+                async for derivation in kept:
+                    if self._old or self._inquirer is not inquirer or monotonic() > until:
+                        return
+                    self._foresee(derivation)
+
     async def close(self) -> None:
         """Give up what is being found out."""
         tasks = [*self._asked.values(), *self._looking.values()]
@@ -147,6 +174,13 @@ class Desk:
             return self.tongue.failed(words), 0.0
         derivation = look.result()
         return query.tell(derivation), _left(derivation)
+
+    def _foresee(self, derivation: Derivation) -> None:
+        """Keep the replies to whatever may be asked about a domain."""
+        for request in self.tongue.requests(derivation.domain):
+            query = self.tongue.asked(request)
+            if isinstance(query, Query) and request not in self._young:
+                self._keep(request, query.tell(derivation), _left(derivation))
 
     def _look(self, hop: NextHop) -> asyncio.Task[Derivation]:
         task = self._looking.get(hop)
@@ -181,6 +215,7 @@ class Desk:
     def _count(self, task: asyncio.Future[Told]) -> None:
         if not task.cancelled():
             self.answers[task.result().kind] += 1
+            self.misses += 1
 
     def _at_once(self, told: Told) -> asyncio.Future[Told]:
         known = asyncio.get_running_loop().create_future()

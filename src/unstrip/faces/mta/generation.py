@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from unstrip.certificates import Anchors
+from unstrip.faces.mta.health import Health, health
 from unstrip.faces.mta.watch import Watch
 from unstrip.io import assembly
 from unstrip.io.configuration import Configuration
 from unstrip.io.inquiry import Inquiry
+from unstrip.io.offloop import OffLoop
 from unstrip.io.resolver import Resolver
-from unstrip.io.store import Store, StoreError, default_path, open_store
+from unstrip.io.store import StoreError, default_path
+from unstrip.io.store.keeper import Keeper
 from unstrip.io.trust import NoRoots, anchors
+from unstrip.policy import local
 
 _STORE = "set store in the configuration to a place that can be written"
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One of them; what has not changed is shared with the one before."""
+    """One of them; what has not changed is shared with the one before.
+
+    Attributes: aside: the thread that has the store, and nobody else has.
+    """
 
     settings: Configuration
     resolver: Resolver
-    store: Store
+    store: Keeper
+    aside: OffLoop
     inquiry: Inquiry
 
-    def ails(self) -> str:
-        """Say why nothing could be found out, "" if all is well."""
-        try:
-            self.store.derived("healthz.invalid", datetime.now(UTC))
-        except StoreError as error:
-            return str(error)
-        return ""
+    def health(self) -> Health:
+        """Say how the store was when it was used last, and have a look at it."""
+        self.aside.later(self.store.look)
+        return health(self.store)
+
+    async def close(self) -> None:
+        """Let go of all."""
+        self.resolver.close()
+        await self.aside.do(self.store.close)
+
+    def leave(self, after: Generation) -> None:
+        """Let go of what the one after it does not share."""
+        if after.resolver is not self.resolver:
+            self.resolver.close()
+        if after.store is not self.store:
+            self.aside.later(self.store.close)
 
 
 async def generation(
@@ -42,32 +59,46 @@ async def generation(
 
     Raises: assembly.Unusable.
     """
-    resolver, store = _resolver(settings, before), _store(settings, before)
-    try:
-        inquiry = await _inquiry(settings, watch, resolver, store)
-    except BaseException as error:
+    resolver = _resolver(settings, before)
+    async with AsyncExitStack() as failed:
+        if before is None or resolver is not before.resolver:
+            failed.callback(resolver.close)
+        store, aside = await _store(settings, watch, before)
         if before is None or store is not before.store:
-            store.close()
-        if isinstance(error, StoreError):
+            failed.push_async_callback(aside.do, store.close)
+        try:
+            inquiry = await _inquiry(settings, watch, resolver, store, aside)
+        except StoreError as error:
             raise assembly.Unusable(str(error), _STORE) from error
-        raise
-    return Generation(settings, resolver, store, inquiry)
+        failed.pop_all()
+    return Generation(settings, resolver, store, aside, inquiry)
 
 
 async def _inquiry(
-    settings: Configuration, watch: Watch, resolver: Resolver, store: Store
+    settings: Configuration, watch: Watch, resolver: Resolver, store: Keeper, aside: OffLoop
 ) -> Inquiry:
     trusted = _roots()
-    believed = assembly.beliefs(assembly.table(settings.policy), store)
+    rules = assembly.table(settings.policy)
+    if overriding := local.last_words(rules):
+        watch.overriding(overriding)
+    believed = assembly.beliefs(rules, store)
     alarms: tuple[str, ...] = ()
     if settings.list:
-        listed, alarms = await assembly.listed(settings.list, store, resolver, trusted)
+        listed, alarms = await assembly.listed(settings.list, store, resolver, trusted, aside)
         believed = replace(believed, listed=listed)
     for words in alarms:
-        watch.alarm(words)
-    memory = watch.remembering(store)
+        watch.alarm("list", words)
     return assembly.inquiry(
-        settings, resolver, trusted, believed, memory, alarms=alarms, hear=watch.hear
+        settings,
+        resolver,
+        trusted,
+        believed,
+        store,
+        alarms=alarms,
+        hear=watch.hear,
+        note=watch.alarm,
+        turned=watch.turn,
+        aside=aside,
     )
 
 
@@ -77,11 +108,15 @@ def _resolver(settings: Configuration, before: Generation | None) -> Resolver:
     return assembly.resolver(settings)
 
 
-def _store(settings: Configuration, before: Generation | None) -> Store:
+async def _store(
+    settings: Configuration, watch: Watch, before: Generation | None
+) -> tuple[Keeper, OffLoop]:
     if before is not None and settings.store == before.settings.store:
-        return before.store
+        return before.store, before.aside
+    aside = OffLoop()
     try:
-        return open_store(default_path() if settings.store is None else settings.store)
+        where = default_path() if settings.store is None else settings.store
+        return await aside.do(Keeper, where, watch), aside
     except StoreError as error:
         raise assembly.Unusable(str(error), _STORE) from error
 

@@ -20,14 +20,13 @@ import h11
 
 from unstrip.derivation import Derivation
 from unstrip.evidence import to_json
-from unstrip.faces.mta.decision import decision
 from unstrip.hostname import is_address
+from unstrip.mta.decision import DECISION, decision
 from unstrip.mta.nexthop import BadNextHop, next_hop
 from unstrip.mta.tongue import FAILED, REFUSED, Query, Told, reason
 
 LONGEST = 8192  # bytes of a request
 PAGE = "page"  # the kind of replies that are about ourselves
-DECISION = "/v1/decision/"
 JSON = "application/json"
 _END = re.compile(rb"\n\r?\n")
 _PORT = re.compile(r":[0-9]*$")
@@ -60,6 +59,10 @@ class Http:
         if end is None and len(said) >= LONGEST:
             return LONGEST  # so that it can be told what is wrong
         return end.end() if end else 0
+
+    def requests(self, domain: str) -> tuple[bytes, ...]:  # noqa: ARG002  # of the protocol
+        """Return none: each client has other fields in its request."""
+        return ()
 
     def asked(self, request: bytes) -> Query | Told:
         """Return what a request asks, or at once what is to be said to it."""

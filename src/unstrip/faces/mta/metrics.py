@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
-from unstrip.faces.mta.http import Page
+from unstrip.faces.mta.http import PAGE, Page
 from unstrip.faces.mta.server import Service
 from unstrip.faces.mta.watch import Watch
+from unstrip.io.store.keeper import Keeper
+from unstrip.io.store.tended import Operation
+from unstrip.mta.tongue import FAILED, NOTHING, REFUSED
+
+if TYPE_CHECKING:  # 2 MB, which a daemon that is never asked does without
+    from prometheus_client.metrics_core import Metric
 
 Rows = Iterator[tuple[tuple[str, ...], float]]
-_FAMILIES: dict[str, Any] = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
+_WITHOUT_LEVEL = (NOTHING, FAILED, REFUSED, PAGE)
 
 
 @dataclass(slots=True)
@@ -29,13 +30,15 @@ class Tally:
     """What the daemon knows of itself.
 
     Attributes: watch; services: by what is spoken there; reloads: how many there were, by what came
-        of them; believed: when the configuration was read that is in force, in seconds of Unix.
+        of them; believed: when the configuration was read that is in force, in seconds of Unix;
+        store: what is remembered, by that configuration.
     """
 
     watch: Watch
     services: Mapping[str, Service] = field(default_factory=dict)
     reloads: dict[str, int] = field(default_factory=lambda: {"done": 0, "failed": 0})
     believed: float = 0.0
+    store: Keeper | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,10 @@ class Measure:
 
     def family(self, tally: Tally) -> Metric:
         """Return it with its values."""
-        family = _FAMILIES[self.kind](self.name, self.words, labels=self.labels)
+        from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+
+        of_kind = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}[self.kind]
+        family = of_kind(self.name, self.words, labels=self.labels)
         for labels, value in self.rows(tally):
             family.add_metric(labels, value)
         return family  # type: ignore[no-any-return]
@@ -67,8 +73,9 @@ class Measure:
 
 def _answers(tally: Tally) -> Rows:
     for speaks, service in tally.services.items():
-        for kind, count in sorted(service.desk.answers.items()):
-            yield (speaks, kind), count
+        for said, count in sorted(service.desk.answers.items()):
+            kind, level = (said, "") if said in _WITHOUT_LEVEL else ("policy", said)
+            yield (speaks, kind, level), count
 
 
 def _each(read: Callable[[Service], float]) -> Callable[[Tally], Rows]:
@@ -82,8 +89,28 @@ def _questions(tally: Tally) -> Rows:
     return iter(sorted(tally.watch.questions.items()))
 
 
+def _turns(tally: Tally) -> Rows:
+    return (((outcome,), count) for outcome, count in sorted(tally.watch.turns.items()))
+
+
 def _alarms(tally: Tally) -> Rows:
-    yield (), tally.watch.alarms
+    return (((of,), count) for of, count in tally.watch.alarms.items())
+
+
+def _store_failures(tally: Tally) -> Rows:
+    failures = tally.store.tended.failures if tally.store else {}
+    return (((each.value,), failures.get(each, 0)) for each in Operation)
+
+
+def _store(read: Callable[[Keeper], float]) -> Callable[[Tally], Rows]:
+    def rows(tally: Tally) -> Rows:
+        yield (), read(tally.store) if tally.store else 0
+
+    return rows
+
+
+def _lost(store: Keeper) -> float:
+    return store.tended.lost.timestamp() if store.tended.lost else 0
 
 
 def _reloads(tally: Tally) -> Rows:
@@ -103,16 +130,37 @@ MEASURES = (
     Measure(
         "unstrip_answers",
         "counter",
-        ("speaks", "kind"),
-        "replies to whole requests, by what was said: a level (dane-only, secure, ...), policy for"
-        " Exim, none, temp where mail has to wait, perm for what makes no sense, page",
+        ("speaks", "kind", "level"),
+        "replies to whole requests: policy, with the level that was told (dane-only, secure, ...);"
+        " none; temp, where mail has to wait; perm, for what makes no sense; page",
         _answers,
+    ),
+    Measure(
+        "unstrip_cache_hits",
+        "counter",
+        _SPEAKS,
+        "replies that were ready",
+        _each(lambda service: service.desk.hits),
+    ),
+    Measure(
+        "unstrip_cache_misses",
+        "counter",
+        _SPEAKS,
+        "replies that had to be made, of what the store has or of what was looked up",
+        _each(lambda service: service.desk.misses),
+    ),
+    Measure(
+        "unstrip_cache_entries",
+        "gauge",
+        _SPEAKS,
+        "replies that are kept ready, within serve.limits.memory",
+        _each(lambda service: service.desk.entries),
     ),
     Measure(
         "unstrip_lookups",
         "counter",
         _SPEAKS,
-        "next hops that were looked up; what exceeds them in answers was ready",
+        "next hops that were looked up, in the store or out there",
         _each(lambda service: service.desk.looks),
     ),
     Measure(
@@ -160,16 +208,59 @@ MEASURES = (
     Measure(
         "unstrip_questions",
         "counter",
-        ("of", "outcome"),
-        "questions to dns and, for policies, over https, by what came of them",
+        ("of", "outcome", "dnssec"),
+        "questions to dns and, for policies, over https, by what came of them: an HTTP status, or"
+        " what RFC 8460 calls the failure; of dns also what DNSSEC says: not checked is nobody whom"
+        " we believe",
         _questions,
+    ),
+    Measure(
+        "unstrip_turns",
+        "counter",
+        ("outcome",),
+        "looks for a policy: first of all daemons that share the store; shared, since another had"
+        " looked meanwhile; taken-over from one who was gone; late, for another was still at it;"
+        " free, where there are too many at a time or the store failed",
+        _turns,
     ),
     Measure(
         "unstrip_alarms",
         "counter",
-        (),
-        "policies that became weaker, or name other servers, and lists that could not be had",
+        ("of",),
+        "what somebody should look at: a policy with a weaker mode, another mx, or a shorter"
+        " max_age; a list that could not be had, or is over; dnssec, where the resolver is not"
+        " believed any more; a store that was damaged",
         _alarms,
+    ),
+    Measure(
+        "unstrip_store_failures",
+        "counter",
+        ("operation",),
+        "how often the store failed: to be read, to be written, or to tell several daemons apart"
+        " that look for the same (claim); what is known to have to wait fails without being tried",
+        _store_failures,
+    ),
+    Measure(
+        "unstrip_store_rescues",
+        "counter",
+        (),
+        "how often a damaged store was moved aside, and what could be read of it carried over",
+        _store(lambda store: store.tended.rescues),
+    ),
+    Measure(
+        "unstrip_store_unsaved",
+        "gauge",
+        (),
+        "domains of which something was found out that could not be written yet",
+        _store(lambda store: store.unsaved),
+    ),
+    Measure(
+        "unstrip_store_lost_seconds",
+        "gauge",
+        (),
+        "when policies may have been lost with a damaged store, in seconds of Unix; 0 if none were,"
+        " or that is over",
+        _store(_lost),
     ),
     Measure(
         "unstrip_reloads",
@@ -179,24 +270,21 @@ MEASURES = (
         _reloads,
     ),
     Measure(
-        "unstrip_believed_since_seconds",
+        "unstrip_believed_timestamp_seconds",
         "gauge",
         (),
         "when the configuration in force was read, with its table and list, in seconds of Unix",
         _believed,
     ),
-    Measure("unstrip_build", "gauge", ("version",), "1, with our version", _version),
+    Measure("unstrip_build_info", "gauge", ("version",), "1, with our version", _version),
 )
 
 
-class Metrics(Collector):
+class Metrics:
     """All of it, and what Prometheus's client knows of our process."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        ProcessCollector(registry=self._registry)
 
     def collect(self) -> Iterator[Metric]:
         """Yield each with its values."""
@@ -204,4 +292,10 @@ class Metrics(Collector):
 
     def page(self) -> Page:
         """Return what Prometheus reads."""
-        return Page(generate_latest(self._registry), CONTENT_TYPE_LATEST)
+        from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+        from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+        registry = CollectorRegistry()
+        registry.register(self)
+        ProcessCollector(registry=registry)
+        return Page(generate_latest(registry), CONTENT_TYPE_LATEST)

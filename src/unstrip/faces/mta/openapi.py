@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from unstrip.evidence import to_json
-from unstrip.faces.mta.decision import MailDecision
-from unstrip.faces.mta.http import DECISION, JSON
+from unstrip.faces.mta.http import JSON
+from unstrip.mta.decision import DECISION, MailDecision
 
 _PLACE = "#/components/schemas/{name}"
 _ERROR = {
@@ -57,10 +57,15 @@ def _decision(kind: dict[str, Any]) -> dict[str, Any]:
 
 
 def _health() -> dict[str, Any]:
-    status = {"type": "object", "properties": {"status": {"type": "string"}}}
+    text = {"type": "string"}
+    ails = {"type": "array", "items": text}
+    status = {"type": "object", "properties": {"status": text, "ails": ails}}
     return {
         "summary": "Whether what is remembered can be read",
-        "responses": {"200": _response("it can", status), "503": _response("why not", _error())},
+        "responses": {
+            "200": _response("it can; what ails it", status),
+            "503": _response("why not", _error()),
+        },
     }
 
 

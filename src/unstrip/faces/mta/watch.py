@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime
 
 from unstrip.faces.mta.log import Log
-from unstrip.io.inquiry import Memory
-from unstrip.policy import mta_sts
-from unstrip.policy.mta_sts import Known
-from unstrip.policy.questions import Answer, Dns, DnsAnswer, HttpsAnswer, Question
+from unstrip.io.store.tended import Operation
+from unstrip.policy.questions import (
+    Answer,
+    Dns,
+    DnsAnswer,
+    HttpsAnswer,
+    Question,
+    Security,
+    Status,
+)
+
+# of a policy that took another's place (P-03), what of it is weaker; and what we rest on
+ALARMS = ("mode", "mx", "max_age", "list", "dnssec", "store")
 
 
 class Watch:
     """Looks on.
 
-    Attributes: questions: how often something was asked, by ("dns" or "https", what came of it);
-        alarms: how many there were.
+    Attributes: questions: how often something was asked, by ("dns" or "https", what came of it,
+        what DNSSEC says of that); alarms: how many there were of each; turns: how often we looked
+        for a policy, or another did.
     """
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self.questions: Counter[tuple[str, str]] = Counter()
-        self.alarms = 0
+        self.questions: Counter[tuple[str, str, str]] = Counter()
+        self.turns: Counter[str] = Counter()
+        self.alarms = Counter(dict.fromkeys(ALARMS, 0))
+        self._believed = False  # whether somebody whom we believe has answered last
 
     def hear(self, question: Question, answer: Answer) -> None:
         """Count an answer; a failure is worth a line."""
@@ -31,38 +41,48 @@ class Watch:
             of, what = "dns", f"{question.name} {question.kind.value}"
         else:
             of, what = "https", f"{question.host}{question.path}"
-        outcome = _outcome(answer)
-        self.questions[of, outcome] += 1
-        self._log.debug("asked", of=of, what=what, outcome=outcome)
+        outcome, security = _outcome(answer), _security(answer)
+        self.questions[of, outcome, security] += 1
+        self._log.debug("asked", of=of, what=what, outcome=outcome, security=security)
+        if isinstance(answer, DnsAnswer):
+            self._trust(answer)
 
-    def alarm(self, words: str) -> None:
-        """Tell the operator what an attacker would have liked."""
-        self.alarms += 1
-        self._log.warning("alarm", words=words)
+    def _trust(self, answer: DnsAnswer) -> None:
+        """Notice that nobody checks DNSSEC any more: then there is no DANE (P-08), or no mail."""
+        if answer.failed and answer.status is not Status.DISTRUSTED:
+            return  # nothing follows from silence
+        before, self._believed = self._believed, answer.security is not Security.UNCHECKED
+        if before and not self._believed:
+            self.alarm("dnssec", f"the resolver is not believed any more: {answer.words}")
 
-    def remembering(self, memory: Memory) -> Memory:
-        """Return a memory that looks at each policy that takes the place of another (P-03)."""
-        return _Watched(memory, self)
+    def overriding(self, words: str) -> None:
+        """Tell the operator that a rule of his own lowers what others ask for."""
+        self._log.warning("overriding", words=words)
+
+    def alarm(self, of: str, words: str) -> None:
+        """Tell the operator what an attacker would have liked. Args: of: one of `ALARMS`."""
+        self.alarms[of] += 1
+        self._log.warning("alarm", of=of, words=words)
+
+    def failing(self, operation: Operation, words: str) -> None:
+        """Tell that the store begins to fail."""
+        self._log.error("store fails", to=operation.value, words=words)
+
+    def working(self, operation: Operation) -> None:
+        """Tell that it works again."""
+        self._log.info("store works", to=operation.value)
+
+    def lost(self, words: str) -> None:
+        """Tell that what was kept may have been lost."""
+        self.alarm("store", words)
+
+    def turn(self, outcome: str) -> None:
+        """Count who looked for a policy: see `Inquiry`."""
+        self.turns[outcome] += 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    memory: Memory
-    watch: Watch
-
-    def known(self, domain: str) -> Known | None:
-        return self.memory.known(domain)
-
-    def remember(self, base: Known | None, new: Known) -> Known:
-        for words in mta_sts.alarms(base, new) if base is not None else ():
-            self.watch.alarm(words)
-        return self.memory.remember(base, new)
-
-    def derived(self, name: str, now: datetime) -> bytes | None:
-        return self.memory.derived(name, now)
-
-    def keep_derived(self, name: str, made: datetime, expires: datetime, body: bytes) -> None:
-        self.memory.keep_derived(name, made, expires, body)
+def _security(answer: Answer) -> str:
+    return answer.security.value if isinstance(answer, DnsAnswer) else ""
 
 
 def _outcome(answer: Answer) -> str:

@@ -30,6 +30,9 @@ class Backend(Protocol):
     async def ask(self, question: Dns) -> DnsAnswer:
         """Return the answer, or why there is none."""
 
+    def close(self) -> None:
+        """Let go of what it holds; whoever still asks gets a failure."""
+
 
 class Resolver:
     """For use within one event loop.
@@ -63,6 +66,10 @@ class Resolver:
         if not done:
             return failure(Status.TIMEOUT, f"no answer in {timeout:g} seconds")
         return task.result()
+
+    def close(self) -> None:
+        """Let go of what the backend holds; whoever still asks gets a failure."""
+        self._backend.close()
 
     async def _find(self, question: Dns) -> DnsAnswer:
         try:

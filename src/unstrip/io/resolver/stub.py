@@ -24,7 +24,8 @@ from unstrip.policy.questions import Dns, DnsAnswer, Security, Status
 WAITS = (2.0, 4.0)  # seconds for each server, in the first round and in the second
 _PROVED = Finding(Standing.PROVED)
 # if no server answers, the failure that says most
-_TELLING = [Status.SERVFAIL, Status.MALFORMED, Status.TIMEOUT]
+_TELLING = [Status.DISTRUSTED, Status.SERVFAIL, Status.MALFORMED, Status.TIMEOUT]
+_BELIEVED, _PERHAPS = {Standing.PROVED}, {Standing.UNKNOWN, Standing.LOST}
 
 
 class Stub:
@@ -60,14 +61,17 @@ class Stub:
                 failures.append(answer)
         return min(failures, key=lambda failed: _TELLING.index(failed.status))
 
+    def close(self) -> None:
+        """Do nothing: what is open is so for one question."""
+
     async def _whom_to_ask(self) -> dict[Server, Finding]:
         """Return those who have proved themselves; else those who may yet; else all there are."""
         trusts = self._trust.values()
         if any(trust.known is None for trust in trusts):
             await asyncio.gather(*(trust.finding() for trust in trusts))
         known = {server: await trust.finding() for server, trust in self._trust.items()}
-        for standing in (Standing.PROVED, Standing.UNKNOWN):
-            if best := {s: found for s, found in known.items() if found.standing is standing}:
+        for standings in (_BELIEVED, _PERHAPS):
+            if best := {s: found for s, found in known.items() if found.standing in standings}:
                 return best
         return known
 
@@ -88,6 +92,8 @@ class Stub:
             return reading.failure(Status.MALFORMED, f"{server}: {error}")
         if answer.failed or finding.standing is Standing.PROVED:
             return answer
+        if finding.standing is Standing.LOST:
+            return reading.failure(Status.DISTRUSTED, f"{server}: {finding.words}; {REMEDY}")
         if finding.standing is Standing.UNKNOWN:  # who silences the trial must not turn DANE off
             words = f"{server}: whether it validates could not be found out: {finding.words}"
             return reading.failure(Status.TIMEOUT, words)

@@ -5,7 +5,9 @@ would pass for "unsigned" or "authentic". So before it is believed it is tried: 
 signed must come with the AD bit, and one whose signatures are wrong must not come at all.
 
 Once proved, a server stays so until it is seen to fail: somebody who merely keeps those two names
-from being answered must not be able to turn DANE off (P-06).
+from being answered must not be able to turn DANE off (P-06). If it is seen to fail then, it is not
+as if it had never validated: nothing that it says is used, or a server that was tampered with would
+have turned DANE off as well.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ class Standing(Enum):
     PROVED = "proved"
     DISPROVED = "disproved"
     UNKNOWN = "unknown"
+    LOST = "lost"  # proved once, and disproved since
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,10 @@ class Trust:
         return await asyncio.shield(self._trial)  # who waits may give up, the others do not
 
     async def _try(self) -> Finding:
-        found = await try_out(self._ask, self._test)
-        proved = Standing.PROVED in (found.standing, self._known.standing)
-        if not (proved and found.standing is Standing.UNKNOWN):
+        found, before = await try_out(self._ask, self._test), self._known.standing
+        if found.standing is Standing.DISPROVED and before in _WAS_PROVED:
+            found = Finding(Standing.LOST, f"{found.words}, though it did")
+        if not (found.standing is Standing.UNKNOWN and before in _WAS_PROVED):
             self._known = found
         self._until = self._clock() + (AGAIN if found.standing is Standing.PROVED else RETRY)
         return self._known
@@ -115,6 +119,7 @@ async def try_out(ask: Ask, test: SelfTest) -> Finding:
     )
 
 
+_WAS_PROVED = {Standing.PROVED, Standing.LOST}
 _TELLING = [Standing.DISPROVED, Standing.UNKNOWN, Standing.PROVED]
 
 

@@ -35,6 +35,7 @@ ANCHORS = (
 )
 _NAMES = ("libunbound.so.8", "libunbound.8.dylib")
 _IN = 1  # the class of the Internet
+_CLOSED = reading.failure(Status.SERVFAIL, "libunbound: closed")
 
 
 class Unavailable(OSError):
@@ -169,6 +170,8 @@ class Validator:
             name = name_of(question.name).to_text().encode()
         except BadName as error:
             return reading.failure(Status.MALFORMED, str(error))
+        if self._context is None:
+            return _CLOSED
         loop = self._listen()
         number, handle = next(self._numbers), ctypes.c_int()
         future: asyncio.Future[DnsAnswer] = loop.create_future()
@@ -190,9 +193,10 @@ class Validator:
             del self._waiting[number], self._questions[number]
 
     def close(self) -> None:
-        """Let go of the library's context, and of who still waits."""
+        """Let go of the library's context; whoever still waits gets a failure."""
         for future in self._waiting.values():
-            future.cancel()
+            if not future.done():
+                future.set_result(_CLOSED)
         if self._loop is not None:
             self._loop.remove_reader(self._library.ub_fd(self._context))
         if self._context is not None:

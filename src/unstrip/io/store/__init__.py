@@ -9,12 +9,23 @@ import os
 from pathlib import Path
 
 from unstrip.io.files import NoHome, state_folder
-from unstrip.io.store.database import Database, StoreError
+from unstrip.io.store.claims import Claims
+from unstrip.io.store.database import Database, StoreDamagedError, StoreError
+from unstrip.io.store.losses import Losses
 from unstrip.io.store.policies import KeptList, Policies
 from unstrip.io.store.schema import bring_up_to_date
 from unstrip.io.store.visits import Remembered, Visits
 
-__all__ = ["KeptList", "Remembered", "Store", "StoreError", "default_path", "file_of", "open_store"]
+__all__ = [
+    "KeptList",
+    "Remembered",
+    "Store",
+    "StoreDamagedError",
+    "StoreError",
+    "default_path",
+    "file_of",
+    "open_store",
+]
 
 
 def default_path() -> Path:
@@ -45,8 +56,8 @@ def open_store(where: str | Path) -> Store:
     return Store(database)
 
 
-class Store(Visits, Policies):
-    """Earlier visits and policies."""
+class Store(Visits, Policies, Losses, Claims):
+    """Earlier visits, policies, what was lost of them, and who is looking for one now."""
 
     def release(self, domain: str) -> int:
         """Forget the policy of a domain, and the visits to a host of that name.

@@ -6,6 +6,7 @@ Whatever goes wrong in there is a `StoreError`.
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,16 +30,23 @@ class StoreError(OSError):
     """The store cannot be read or written; nothing may be concluded from that."""
 
 
+class StoreDamagedError(StoreError):
+    """It is no database any more, or some of its pages make no sense."""
+
+
 class Database(ABC):
-    """Where all is kept.
+    """Where all is kept. Several threads may use it; each waits for its turn.
 
     Attributes: BYTES, NUMBERED: its words for the type of bytes, and of a key that it counts up by
-        itself; place: where it is, for people, without any password.
+        itself; place: where it is, for people, without any password; turn: who has it may use it.
     """
 
     BYTES: ClassVar[str]
     NUMBERED: ClassVar[str]
     place: str
+
+    def __init__(self) -> None:
+        self.turn = threading.RLock()
 
     @abstractmethod
     def rows(self, statement: str, *values: Value) -> list[Row]:
@@ -65,20 +73,29 @@ class Database(ABC):
         """Undo what was done since the beginning."""
 
     @abstractmethod
+    def claim(self, key: int) -> bool:
+        """Have a claim, if nobody else has it, until it is taken back or the connection ends."""
+
+    @abstractmethod
+    def unclaim(self, key: int) -> None:
+        """Take a claim back."""
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of it."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing of what is done meanwhile, and nobody else writes."""
-        self.begin()
-        try:
-            yield
-            self.run("commit")
-        except BaseException:
-            with suppress(StoreError):  # the first trouble is the one to be told
-                self.roll_back()
-            raise
+        with self.turn:
+            self.begin()
+            try:
+                yield
+                self.run("commit")
+            except BaseException:
+                with suppress(StoreError):  # the first trouble is the one to be told
+                    self.roll_back()
+                raise
 
     def read(self, kind: type[T], kept: Any) -> T:  # noqa: ANN401  # whatever is found there
         """Return a value that was kept as JSON. Raises: StoreError: it is none."""

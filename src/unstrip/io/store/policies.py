@@ -58,6 +58,8 @@ class Policies:
                 *(new.domain, to_json(kept), microseconds(datetime.now(UTC))),
             )
             self._database.run("delete from derivation where name = ?", new.domain)
+            if new.looked and not new.uncertain(new.looked):
+                self._clear(new.domain)
         return kept
 
     def keep_list(self, name: str, signers: Collection[str], new: KeptList) -> bool:
@@ -132,5 +134,21 @@ class Policies:
         rows = self._database.rows(query, name, at, at)
         return self._kept(bytes, rows[0][0]) if rows else None
 
+    def derivations(self, now: datetime, after: str, most: int) -> list[tuple[str, bytes]]:
+        """Return what was derived and holds now, by name: so many that come after a name."""
+        at = microseconds(now)
+        query = "select name, body from derivation where name > ? and made <= ? and expires > ?"
+        rows = self._database.rows(f"{query} order by name limit ?", after, at, at, most)
+        return [(self._kept(str, name), self._kept(bytes, body)) for name, body in rows]
+
+    def _clear(self, domain: str) -> None:
+        """Note that what may have been lost of a domain does not matter any more."""
+        self._database.run(
+            "insert into clear (domain) select ? where exists (select 1 from loss)"
+            " on conflict (domain) do nothing",
+            domain,
+        )
+
     def _forget_policy(self, domain: str) -> int:
+        self._clear(domain)  # by command: the next look is to be believed
         return self._database.run("delete from policy where domain = ?", domain)

@@ -26,7 +26,10 @@ _LOCK = 0x756E73747270  # "unstrp": of all that one database has in it, ours
 _SESSION = (
     f"set lock_timeout = '{PATIENCE}s'; set statement_timeout = '{2 * PATIENCE}s';"
     # who stops half way does not keep the others out for ever
-    f" set idle_in_transaction_session_timeout = '{2 * PATIENCE}s'"
+    f" set idle_in_transaction_session_timeout = '{2 * PATIENCE}s';"
+    # nor does a machine that is gone: what it has claimed is free after some seconds
+    f" set tcp_keepalives_idle = {2 * PATIENCE}; set tcp_keepalives_interval = {PATIENCE};"
+    " set tcp_keepalives_count = 3"
 )
 _DEFAULTS: dict[str, Any] = {"connect_timeout": PATIENCE, "application_name": "unstrip"}
 _MISREAD = (
@@ -44,6 +47,7 @@ class PostgresqlDatabase(Database):
     BYTES, NUMBERED = "bytea", "bigint generated always as identity primary key"
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         try:
             self._settings: dict[str, Any] = conninfo_to_dict(url)
             _check(self._settings)
@@ -55,17 +59,19 @@ class PostgresqlDatabase(Database):
 
     def rows(self, statement: str, *values: Value) -> list[Row]:
         """Run a statement and return its rows."""
-        try:
-            return self._execute(statement, values).fetchall()
-        except _TROUBLE as error:
-            raise self.failed(error) from error
+        with self.turn:
+            try:
+                return self._execute(statement, values).fetchall()
+            except _TROUBLE as error:
+                raise self.failed(error) from error
 
     def run(self, statement: str, *values: Value) -> int:
         """Run a statement and return how many rows it changed."""
-        try:
-            return self._execute(statement, values).rowcount
-        except _TROUBLE as error:
-            raise self.failed(error) from error
+        with self.turn:
+            try:
+                return self._execute(statement, values).rowcount
+            except _TROUBLE as error:
+                raise self.failed(error) from error
 
     def version(self) -> int:
         """Return the version of the schema, 0 where there is none yet."""
@@ -93,11 +99,20 @@ class PostgresqlDatabase(Database):
         """Undo what was done since the beginning."""
         self.close()
 
+    def claim(self, key: int) -> bool:
+        """Have a claim, if nobody else has it, until it is taken back or the connection ends."""
+        return bool(self.rows("select pg_try_advisory_lock(?)", key)[0][0])
+
+    def unclaim(self, key: int) -> None:
+        """Take a claim back."""
+        self.rows("select pg_advisory_unlock(?)", key)
+
     def close(self) -> None:
         """Close the connection; another one is made when it is needed."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        with self.turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def _execute(self, statement: str, values: tuple[Value, ...]) -> psycopg.Cursor[Row]:
         try:

@@ -36,12 +36,15 @@ create table derivation (
 )
 """
 _DERIVATION_INDEX = "create index derivation_expires on derivation (expires)"
+_LOSS = "create table loss (at bigint not null)"
+_CLEAR = "create table clear (domain text primary key)"
 
 # what each version added, in what both databases have in common of SQL
 _STEPS = (
     (_VISIT, _VISIT_INDEX),
     (_POLICY, _LIST, _DERIVATION, _DERIVATION_INDEX),
     ("drop table policy_list", _SIGNED_LIST),  # whose it was is not known: it is to come again
+    (_LOSS, _CLEAR),
 )
 VERSION = len(_STEPS)
 

@@ -10,8 +10,10 @@ import sqlite3
 import time
 from pathlib import Path
 
-from unstrip.io.store.database import PATIENCE, Database, Row, Value
+from unstrip.io.store.database import PATIENCE, Database, Row, StoreDamagedError, StoreError, Value
 
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_CUT = sqlite3.SQLITE_IOERR_SHORT_READ  # the file, or its log, ends too early
 _TROUBLE = (sqlite3.Error, sqlite3.Warning, OSError, ValueError, OverflowError)
 
 
@@ -24,15 +26,27 @@ class SqliteDatabase(Database):
     BYTES, NUMBERED = "blob", "integer primary key"
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self.place = str(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, PATIENCE, isolation_level=None)
+            self._connection = sqlite3.connect(
+                path, PATIENCE, isolation_level=None, check_same_thread=False
+            )
         except _TROUBLE as error:
             raise self.failed(error) from error
-        self.version()  # what is no database of ours is left as it is
+        self._belongs()  # what is no database of ours is left as it is
         self._write_ahead()
         self.run("pragma synchronous = full")  # what was kept outlives a cut of the power
+        self.run("pragma cache_size = -512")  # KiB; the kernel has the file in memory as well
+
+    def _belongs(self) -> None:
+        """Refuse what another program keeps here."""
+        if self.version():
+            return
+        tables = self.rows("select name from sqlite_master where type = 'table'")
+        if tables and ("visit",) not in tables:  # the first stores had no version, and just that
+            raise StoreError(f"{self.place} is a database of another program")
 
     def _write_ahead(self) -> None:
         """Keep a log beside the file. For this alone SQLite does not wait until others are done."""
@@ -49,17 +63,19 @@ class SqliteDatabase(Database):
 
     def rows(self, statement: str, *values: Value) -> list[Row]:
         """Run a statement and return its rows."""
-        try:
-            return self._connection.execute(statement, values).fetchall()
-        except _TROUBLE as error:
-            raise self.failed(error) from error
+        with self.turn:
+            try:
+                return self._connection.execute(statement, values).fetchall()
+            except _TROUBLE as error:
+                raise self.failed(error) from error
 
     def run(self, statement: str, *values: Value) -> int:
         """Run a statement and return how many rows it changed."""
-        try:
-            return self._connection.execute(statement, values).rowcount
-        except _TROUBLE as error:
-            raise self.failed(error) from error
+        with self.turn:
+            try:
+                return self._connection.execute(statement, values).rowcount
+            except _TROUBLE as error:
+                raise self.failed(error) from error
 
     def version(self) -> int:
         """Return the version of the schema, 0 where there is none yet."""
@@ -77,6 +93,21 @@ class SqliteDatabase(Database):
         """Undo what was done since the beginning."""
         self.run("rollback")
 
+    def claim(self, key: int) -> bool:  # noqa: ARG002
+        """Let everybody have it: on one machine there is hardly ever more than one who looks."""
+        return True
+
+    def unclaim(self, key: int) -> None:
+        """There is nothing to be done."""
+
+    def failed(self, error: Exception) -> StoreError:
+        """Return the error to be raised because of another one."""
+        told = super().failed(error)
+        code = getattr(error, "sqlite_errorcode", 0)
+        damaged = code == _CUT or code & 0xFF in _DAMAGED  # without what says more
+        return StoreDamagedError(str(told)) if damaged else told
+
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        with self.turn:
+            self._connection.close()

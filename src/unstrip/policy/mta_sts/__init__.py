@@ -11,7 +11,7 @@ asks again before a message is given up (RFC 8461, 5.1), is not decided here.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from unstrip.escaping import brief
@@ -42,6 +42,7 @@ from unstrip.policy.values import Level, Policy
 SOURCE = "mta-sts"
 PATH = "/.well-known/mta-sts.txt"
 _DAY = 86400  # seconds
+_SERVER_ERROR = 500  # and above: statuses of HTTP
 _LOOK_LEAST, _LOOK_MOST = timedelta(minutes=1), timedelta(hours=1)  # between two looks
 
 __all__ = [
@@ -130,7 +131,8 @@ def _fetched(known: Known, announced: str, now: datetime) -> Source[Known]:
         policy = _served(answer)
     except _Unfit as error:
         times = known.fetch.times + 1 if known.fetch else 1
-        certain = isinstance(answer, HttpsAnswer)
+        # a server in trouble, of whoever's making, has not said that there is no policy
+        certain = isinstance(answer, HttpsAnswer) and answer.status < _SERVER_ERROR
         trouble = Trouble(now, str(error), certain, error.result, announced, times)
         return replace(known, look=min(known.look or now, trouble.over), fetch=trouble)
     look = min(known.look or now, now + timedelta(seconds=policy.max_age))
@@ -189,19 +191,31 @@ def opinion(known: Known, host: str, now: datetime) -> Policy | None:
     )
 
 
-def alarms(before: Known, after: Known) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that an operator should look at. Attributes: key: of the policy; words."""
+
+    key: str
+    words: str
+
+
+def alarms(before: Known, after: Known) -> tuple[Alarm, ...]:
     """Say what has changed that somebody who stole the policy host would have liked (P-03)."""
     old, new = before.policy, after.policy
     if old is None or new is None or new == old:
         return ()
-    said = []
+    said: list[Alarm] = []
+
+    def say(key: str, words: str) -> None:
+        said.append(Alarm(key, f"{after.domain}: {words}"))
+
     if old.mode is Mode.ENFORCE and new.mode is not Mode.ENFORCE:
-        said.append(f"{after.domain}: the policy went from enforce to {new.mode.value}")
+        say("mode", f"the policy went from enforce to {new.mode.value}")
     if new.mode is not Mode.NONE and (strange := set(new.mx) - set(old.mx)):
-        said.append(f"{after.domain}: new in the policy: mx {', '.join(sorted(strange))}")
+        say("mx", f"new in the policy: mx {', '.join(sorted(strange))}")
     if new.mode is not Mode.NONE and _is_cut(old.max_age, new.max_age):
         spans = f"{_span(old.max_age)} to {_span(new.max_age)}"
-        said.append(f"{after.domain}: the policy's max_age went from {spans}")
+        say("max_age", f"the policy's max_age went from {spans}")
     return tuple(said)
 
 

@@ -9,6 +9,7 @@ from unstrip.mta.exim import Options, options
 from unstrip.mta.postfix import Answer, Lookup, answer
 from unstrip.mta.tongue import FAILED, NOTHING
 
+DECISION = "/v1/decision/"  # the path that it is found at, before the domain
 _KINDS = {Lookup.NOTFOUND: NOTHING, Lookup.TEMP: FAILED}
 
 
