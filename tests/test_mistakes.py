@@ -59,6 +59,8 @@ GOOD = '[[entry]]\nname = "a"\n'
         (f"{GOOD}nmae = 1", "entry 1: unknown key 'nmae' (at line 3)"),
         ("# x\n[[entry]]\n", "entry 1: 'name' is missing (at line 2)"),
         ("entry = [\n{},\n]", "entry 1: 'name' is missing (at line 2)"),
+        ("[entry]\nname = 'a'", "entry: expected a list, got a table; write [[entry]] (at line 1)"),
+        (f"{GOOD}marks = {{}}", "entry 1: marks: expected a list, got a table (at line 3)"),
         ("entry = 1", "entry: expected a list, got a whole number (at line 1)"),
         (
             "[part]\nhow-often = 'never'",

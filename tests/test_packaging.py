@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import get_args
 
 from unstrip.faces.mta.descriptors import wanted
+from unstrip.io.configuration import parse
 from unstrip.io.serving import Place, ServeSettings, Tongue
+from unstrip.policy import local
 from unstrip.program import cli
 
 PACKAGING = Path(__file__).resolve().parent.parent / "packaging"
+GUIDE = (PACKAGING.parent / "docs/howto/postfix.md").read_text()
 UNIT, SOCKET = PACKAGING / "unstrip.service", PACKAGING / "unstrip@.socket"
 
 
@@ -36,6 +39,21 @@ def test_its_directories_are_those_that_its_first_lines_name():
     config, state = re.findall(r"=(\S+)", service["Environment"])
     assert f"{config}/unstrip/config.toml" in UNIT.read_text()
     assert f"{state}/{service['StateDirectory']}" in UNIT.read_text()
+
+
+def test_the_guide_writes_down_the_places_that_it_has():
+    config, table = re.findall(r"^```toml\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    folder, state = re.findall(r"=(\S+)", unit()["Service"]["Environment"])
+    found = parse(config, Path(folder) / "unstrip")
+    assert found.store == f"{state}/unstrip/store.sqlite3"
+    assert found.policy == Path(folder) / "unstrip/policy.toml"
+    assert len(local.parse(table).rule) == 1
+
+
+def test_the_guide_installs_what_it_starts():
+    program, *_ = unit()["Service"]["ExecStart"].split()
+    assert f"python3 -m venv {Path(program).parent.parent}\n" in GUIDE
+    assert f"ExecStartPre=-{unit()['Service']['ExecStart']} --check-config`" in GUIDE
 
 
 def test_it_has_no_rights_but_those_of_its_sockets():

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from unstrip.escaping import brief
 from unstrip.evidence import Endpoint, Evidence
+from unstrip.hostname import is_spelled
 from unstrip.policy import (
     Decision,
     Level,
@@ -214,28 +216,28 @@ def _of_mail(
     return [
         mta_sts.opinion(sts, host, now) if sts else None,
         listed_opinion(listed, domain, host, now) if listed else None,
-        _undecided(domain, endpoint, sts, beliefs, now),
-        _lost(domain, sts, beliefs, now),
+        *_in_doubt(domain, endpoint, sts, beliefs, now),
     ]
 
 
-def _lost(domain: str, sts: Known | None, beliefs: Beliefs, now: datetime) -> Policy | None:
-    """What follows where we may have known a policy, and nobody can say that there is none."""
-    if sts is None or not sts.uncertain(now):
-        return None
-    words = beliefs.lost(domain)
-    return Policy("store", Level.MAY, words, refuses=words) if words else None
-
-
-def _undecided(
+def _in_doubt(
     domain: str, endpoint: Endpoint, sts: Known | None, beliefs: Beliefs, now: datetime
-) -> Policy | None:
-    """What the operator says to it that there may be a policy which somebody keeps from us.
+) -> list[Policy | None]:
+    """What follows where there may be a policy, and nobody can say that there is none."""
+    if sts is None or not sts.uncertain(now):
+        return []
+    lost = beliefs.lost(domain)
+    return [
+        _undecided(domain, endpoint, sts, beliefs),
+        Policy("store", Level.MAY, lost, refuses=lost) if lost else None,
+    ]
+
+
+def _undecided(domain: str, endpoint: Endpoint, sts: Known, beliefs: Beliefs) -> Policy | None:
+    """What the operator says to it that somebody may keep the policy from us.
 
     RFC 8461, 5.1 has mail go out as if there were none; a rule may have it wait.
     """
-    if sts is None or not sts.uncertain(now):
-        return None
     troubles = (("its TXT record", sts.record), ("its policy host", sts.fetch))
     words = "; ".join(f"{what}: {t.words}" for what, t in troubles if t and not t.certain)
     unknown = f"{domain} may have an MTA-STS policy: {words}"
@@ -245,13 +247,18 @@ def _undecided(
 def _unseen(
     endpoint: Endpoint, sts: Known | None, beliefs: Beliefs, now: datetime
 ) -> Destination | None:
-    """What the operator says of a server of which nothing but the domain's own name is known."""
+    """What is said of a server of which nothing but the domain's own name is known.
+
+    Whoever tells us that there is none may tell the mail server of one (P-11). A policy of MTA-STS
+    is not among it: the names in it can be told as they are.
+    """
     domain = endpoint.host
-    rules = local.opinions(beliefs.table, (domain,), endpoint.port, endpoint.protocol)
-    if not rules:
-        return None
-    said = [*rules, _undecided(domain, endpoint, sts, beliefs, now)]
-    return _settled(endpoint, None, said, now, named=False)
+    said = [
+        *local.opinions(beliefs.table, (domain,), endpoint.port, endpoint.protocol),
+        *_of_mail(domain, endpoint, None, beliefs, now),
+        *_in_doubt(domain, endpoint, sts, beliefs, now),
+    ]
+    return _settled(endpoint, None, said, now, named=False) if any(said) else None
 
 
 def _dane(sought: Sought, host: dane.Host) -> Policy | None:
@@ -275,7 +282,14 @@ def _settled(
     named: bool,
 ) -> Destination:
     held = tuple(policy for policy in opinions if policy is not None)
-    return Destination(endpoint, host, named, held, decide(held, now, named=named))
+    decision = decide(held, now, named=named)
+    if (decision.refuses or decision.level > Level.MAY) and not is_spelled(endpoint.host):
+        # no mail server can be told of it, but may well get there
+        words = f"'{brief(endpoint.host)}' is no name of a server"
+        nobody = Policy("mx", Level.MAY, words, refuses=words, rule="RFC 1123, 2.1")
+        because = (*decision.because, nobody)
+        decision = replace(decision, because=because, refuses=decision.refuses or words)
+    return Destination(endpoint, host, named, held, decision)
 
 
 def _own(

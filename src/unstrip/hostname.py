@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from unstrip.escaping import printable
 
@@ -42,8 +43,14 @@ def is_host_name(text: str) -> bool:
     A name that ends in a number is none, since it reads as an address (RFC 1123, 2.1).
     """
     numeric = text.rpartition(".")[2].isdigit()
+    return is_spelled(text) and not (is_address(text) or numeric)
+
+
+@lru_cache(64)  # the same few are asked about again and again
+def is_spelled(text: str) -> bool:
+    """Tell whether it is a host name or an address, in the one spelling that it has."""
     try:
-        return host_name(text) == text and not (is_address(text) or numeric)
+        return host_name(text) == text
     except BadHostName:
         return False
 

@@ -33,6 +33,7 @@ _STEP = re.compile(r"\.?([^][.]+)|\[(\d+)\]")
 _KEY = re.compile("[a-z-]+(?=: )")
 _UNKNOWN, _MISSING = "Object contains unknown field ", "Object missing required field "
 _CHOICE = "Invalid enum value "
+_ONE_OF_MANY = "Expected `array`, got `object`"
 
 
 def mistake(error: Exception, kind: type[msgspec.Struct], text: str) -> str:
@@ -73,7 +74,9 @@ def _key(words: str) -> str:
 
 def _said(words: str, kind: type[msgspec.Struct], keys: list[str]) -> str:
     if words.startswith("Expected "):
-        return _QUOTED.sub(lambda name: _kind(name[1]), f"e{words[1:]}")
+        said = _QUOTED.sub(lambda name: _kind(name[1]), f"e{words[1:]}")
+        several = words == _ONE_OF_MANY and any(map(_structs, _types(kind, keys)))
+        return f"{said}; write [[{'.'.join(keys)}]]" if several else said
     words = words.replace("`", "'")
     if words.startswith(_UNKNOWN):
         return f"unknown key {words.removeprefix(_UNKNOWN)}"
@@ -92,19 +95,23 @@ def _kind(names: str) -> str:
 
 def _choices(kind: object, keys: list[str]) -> Iterator[str]:
     """Yield the words that may be written for a key."""
+    for each in _types(kind, keys):
+        if get_origin(each) is Literal:
+            yield from map(str, get_args(each))
+
+
+def _types(kind: object, keys: list[str]) -> Iterator[object]:
+    """Yield the types that a key may have."""
     if not keys:
-        for each in get_args(kind) if get_origin(kind) is Literal else ():
-            yield str(each)
+        yield kind
         return
     for struct in _structs(kind):
         for field in msgspec.structs.fields(struct):
             if field.encode_name == keys[0]:
-                yield from _choices(field.type, keys[1:])
+                yield from _types(field.type, keys[1:])
 
 
-def _structs(kind: Any) -> Iterator[type[msgspec.Struct]]:  # noqa: ANN401  # any type there is
-    """Yield the tables that a type is made of: of a list of tables, the table."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        yield kind
-    for part in get_args(kind):
-        yield from _structs(part)
+def _structs(kind: Any) -> list[type[msgspec.Struct]]:  # noqa: ANN401  # any type there is
+    """Return the tables that a type is made of: of a list of tables, the table."""
+    own = [kind] if isinstance(kind, type) and issubclass(kind, msgspec.Struct) else []
+    return own + [struct for part in get_args(kind) for struct in _structs(part)]

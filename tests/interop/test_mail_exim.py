@@ -7,61 +7,39 @@ queue, in the logs of both ends and in the mailboxes.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.interop.guide import GUIDES, at_home, blocks
-from tests.interop.mail import HONEST, TRICKS, Letter, Rig, a_rig, in_the_clear, overheard
-from tests.interop.mail.fates import ALL, Fate, Promise, fate, promise
+from tests.interop.guide import GUIDES
+from tests.interop.mail import HONEST, TRICKS, Letter, a_rig, in_the_clear, overheard
+from tests.interop.mail.exim_course import (
+    BLIND,
+    EMPTIED,
+    LATE,
+    PROMISES,
+    SMART,
+    TOGETHER,
+    UNASKED,
+    WITH_DANE,
+    Course,
+)
+from tests.interop.mail.fates import BESIDE, Fate, Promise, fate
 from tests.interop.mail.receivers import Arrival
 from tests.interop.mail.road import Visit
-from tests.interop.servers.exim import EximSender, exim_sender
 from tests.interop.world.answers import ANSWERS, By
-from tests.interop.world.cases import DANE_1, HOSTS, PARENT, Case
-from tests.mta.domains import USABLE, derived
+from tests.interop.world.cases import PARENT, RULED_UNSIGNED
 from tests.protocols.specimen import only_permitted
-from unstrip.mta.exim import options, settings
 from unstrip.policy import dane, history, local, mta_sts
 
-BY_DNS = """\
-dnslookup:
-  driver = dnslookup
-  domains = ! +local_domains
-  transport = remote_smtp
-  self = send
-"""
-SMART = "mx.private-certificate-with-tlsa.example"
-BY_SMART = f"""\
-smarthost:
-  driver = manualroute
-  domains = ! +local_domains
-  transport = remote_smtp
-  route_list = * {SMART}
-  self = send
-"""
-# Of servers at one address Exim tries the first: here they are at two.
-TWO = "@ MX 10 mx1\n@ MX 20 mx2\nmx1 A {honest}\nmx2 A {private}\n"
-APART = (
-    Case("some-mx-without-tlsa", TWO + DANE_1),
-    Case(
-        "some-tlsa-servfail",
-        f"{TWO}_tcp.mx1 NS refusing.{HOSTS}.\n_25._tcp.mx2 TLSA {{private-3-1-1}}\n",
-    ),
-)
-# Exim does no DANE behind an unsigned MX, nor at an alias that leads out of DNSSEC.
-EXIM = {
-    "insecure-mx-with-tlsa": Promise.TLS,
-    "mx-aliased-out-of-dnssec": Promise.NEVER,
-}
-PROMISES = {case.domain: EXIM.get(case.name, promise(case)) for case in ALL}
 UNDER_POLICY = (Promise.PROOF, Promise.TLS)
 # What was injected it takes for a broken server, and not for nothing: mail waits, if it has to.
 AS = {"inject": "refuse"}
+# Exim returns what is refused for good before there is TLS, and cannot be told otherwise.
+REFUSING = "refuse-hellos"
 STRIPPING = tuple(trick for trick in TRICKS if trick != "own-certificate")
 REASONS = {
     "remove-offer": "a TLS session is required, but the server did not offer TLS support",
@@ -72,18 +50,8 @@ REASONS = {
 }
 SOURCES = {By.DANE: dane.SOURCE, By.WEBPKI: mta_sts.SOURCE}
 OPERATORS = {"visited": history.SOURCE, "steady": history.SOURCE} | dict.fromkeys(
-    ("ruled-encrypt", "ruled-verify", "ruled-pin"), local.SOURCE
+    ("ruled-encrypt", "ruled-verify", "ruled-pin", RULED_UNSIGNED), local.SOURCE
 )
-BLIND, LATE = "the sender sees no DNSSEC", "there are no TLSA records any more"
-TOGETHER = "one letter to two domains"
-OF_ONE_SERVER = ("insecure-mx-with-tlsa.example", "insecure-mx-with-tlsa-and-sts.example")
-WITH_DANE = {"all-dane.example", "all-dane-and-sts.example", "tlsa-3-1-1.example"}
-# What becomes of those that are said to have TLSA records, and have none.
-EMPTIED = {
-    "no-policy.example": Fate.ARRIVED,  # by its certificate
-    "private-certificate-and-sts.example": Fate.WAITED,
-    "insecure-no-policy.example": Fate.WAITED,
-}
 
 
 def sources(domain: str) -> set[str]:
@@ -98,84 +66,9 @@ def expected(domain: str, state: str) -> Fate:
     """What has to become of a letter at first."""
     if (domain, state) == ("some-mx-without-tlsa.example", "inject"):
         return Fate.WAITED  # who has tried DANE goes on in clear after no failed handshake
+    if state in BESIDE:
+        return Fate.RETURNED if state == REFUSING else BESIDE[state][domain]
     return fate(PROMISES[domain], AS.get(state, state))
-
-
-@dataclass
-class Course:
-    """What happened, step by step.
-
-    Attributes: letters: by what was going on when they were sent; queue: of whom there was mail at
-        the end of each step; decisions: as GET /v1/decision/DOMAIN has them.
-    """
-
-    rig: Rig
-    letters: dict[str, list[Letter]] = field(default_factory=dict)
-    queue: dict[str, set[str]] = field(default_factory=dict)
-    decisions: dict[str, dict] = field(default_factory=dict)
-    senders: list[EximSender] = field(default_factory=list)
-
-    def run(self) -> None:
-        """All of it."""
-        for case in APART:
-            self.rig.world.publish(case)
-        router, _, transport = blocks("exim.md")
-        asking = at_home(router, self.rig.daemon)
-        sender = self.sender(asking + BY_DNS, transport)
-        for state in (*TRICKS, HONEST):
-            self.rig.road.play(state)
-            self.send(sender, state, PROMISES)
-        sender.flush()
-        self.decisions = {domain: self.decision(domain) for domain in PROMISES}
-        self.rig.road.play("own-certificate")
-        self.send_together(sender, *OF_ONE_SERVER)
-        self.rig.road.play(HONEST)
-        blind = self.sender(asking + BY_DNS, transport, in_the_dark(self.rig))
-        self.send(blind, BLIND, {*WITH_DANE, "sts-alone.example"})
-        smart = asking.replace("options $domain", f"options [{SMART}]:25")
-        self.send(self.sender(smart + BY_SMART, transport), SMART, ["no-policy.example"])
-        self.send(self.sender(BY_DNS, pasted(*EMPTIED)), LATE, EMPTIED)
-
-    def sender(self, routers: str, transport: str, within: Sequence[str] = ()) -> EximSender:
-        home, ca = self.rig.home, self.rig.certificates.ca
-        within = within or self.rig.within
-        made = exim_sender(home, ca, routers=routers, transport=transport, within=within)
-        self.senders.append(made)
-        return made
-
-    def send(self, sender: EximSender, state: str, domains: Collection[str]) -> None:
-        """A letter to each, and what becomes of it at first."""
-        letters = self.letters[state] = [Letter(domain) for domain in domains]
-        sender.give(*((each.sender, [each.recipient], each.text) for each in letters))
-        sender.flush(new=True)
-        self.queue[state] = sender.waiting()
-
-    def send_together(self, sender: EximSender, *domains: str) -> None:
-        """One letter for several; the marks of all but the first are in the envelope alone."""
-        letters = self.letters[TOGETHER] = [Letter(domain) for domain in domains]
-        first = letters[0]
-        sender.give((first.sender, [each.recipient for each in letters], first.text))
-        sender.flush(new=True)
-        self.queue[TOGETHER] = sender.waiting()
-
-    def decision(self, domain: str) -> dict:
-        status, body = self.rig.daemon.get(f"/v1/decision/{domain}")
-        assert status == 200
-        return json.loads(body)
-
-
-def pasted(*domains: str) -> str:
-    """What stands in a transport that was told long ago that these are under DANE."""
-    told = options(derived({f"mx.{domain}": USABLE for domain in domains}))
-    return "".join(f"  {line}\n" for line in settings(told))
-
-
-def in_the_dark(rig: Rig) -> list[str]:
-    """As the rig runs a sender, but what the resolver says of DNSSEC is not passed on."""
-    file = rig.home / "untrusting.conf"
-    file.write_text(f"nameserver {rig.world.addresses.resolver}\noptions edns0\n")
-    *within, _ = rig.within
-    return [*within, f"{file}"]
 
 
 @dataclass(frozen=True)
@@ -258,6 +151,13 @@ def test_mail_goes_out_waits_or_is_returned_as_it_has_to_be(outcome, state, prom
     assert found
 
 
+@pytest.mark.parametrize("trick", BESIDE)
+def test_past_other_tricks_mail_goes_out_or_waits_as_it_has_to(outcome, trick):
+    letters = outcome.course.letters[trick]
+    found = {letter.domain: outcome.fate(trick, letter) for letter in letters}
+    assert found == {domain: expected(domain, trick) for domain in BESIDE[trick]}
+
+
 @each_trick
 def test_what_waited_goes_out_over_verified_tls_once_the_road_is_honest(outcome, trick):
     waited = outcome.letters(trick, *UNDER_POLICY)
@@ -291,11 +191,12 @@ def test_what_was_sent_arrives_once_and_whole_as_the_receiver_says_too(outcome, 
     assert not marks_of(never) & set(outcome.delivered)
 
 
-def test_no_mail_is_returned_but_where_nobody_takes_any(outcome):
+def test_no_mail_is_returned_but_where_nobody_takes_any_or_all_is_refused(outcome):
+    refused = {letter.recipient for letter in outcome.course.letters[REFUSING]}
     returned = {
         recipient.partition("@")[2]
         for recipient, lines in outcome.tried.items()
-        if any(" ** " in line for line in lines)
+        if recipient not in refused and any(" ** " in line for line in lines)
     }
     nobody = {domain for domain, promised in PROMISES.items() if promised is Promise.NOBODY}
     assert returned == {*nobody, "sender.example"}  # to where it was returned
@@ -316,7 +217,8 @@ def test_nothing_crosses_in_clear_but_questions_where_no_letter_does(outcome):
     quiet = [visit for visit in outcome.visits if not in_the_clear([visit])]
     assert len(quiet) > len(PROMISES)
     for visit in quiet:
-        assert only_permitted("smtp", visit.clear), visit
+        asked = visit.clear.replace(b"HELO ", b"EHLO ")  # after EHLO was refused
+        assert only_permitted("smtp", asked), visit
 
 
 @pytest.mark.parametrize("trick", STRIPPING)
@@ -362,6 +264,11 @@ def test_the_daemon_names_the_policy_for_which_mail_waits(outcome):
 def test_where_exim_sees_no_dnssec_mail_under_dane_waits_and_all_other_goes(outcome):
     found = {each.domain: outcome.fate(BLIND, each) for each in outcome.course.letters[BLIND]}
     assert found == {**dict.fromkeys(WITH_DANE, Fate.WAITED), "sts-alone.example": Fate.ARRIVED}
+
+
+def test_mail_that_comes_to_the_transport_by_another_way_waits(outcome):
+    letters = outcome.course.letters[UNASKED]
+    assert {outcome.fate(UNASKED, letter) for letter in letters} == {Fate.WAITED}
 
 
 def test_an_operator_can_see_whether_exim_sees_dnssec(outcome):

@@ -7,32 +7,37 @@ queue, in the logs of both Postfixes and in the mailboxes.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.interop.guide import at_home, blocks
 from tests.interop.mail import HONEST, TRICKS, Letter, Rig, a_rig, in_the_clear, overheard
-from tests.interop.mail.fates import ALL, SLOW, Fate, Promise, fate, promise
+from tests.interop.mail.fates import ALL, BESIDE, Fate, Promise, fate
+from tests.interop.mail.postfix_course import (
+    FLOWING,
+    FREE,
+    GONE,
+    PROMISES,
+    RELAYED,
+    RULED,
+    STRIPPING,
+    Course,
+    a_sender,
+)
 from tests.interop.mail.postfix_log import Attempt, tried
 from tests.interop.mail.receivers import Arrival
 from tests.interop.mail.road import Visit
-from tests.interop.servers.postfix import PostfixSender, postfix_sender
 from tests.interop.world.answers import ANSWERS, Postfix
-from tests.interop.world.cases import HOSTS
+from tests.interop.world.cases import RULED_UNSIGNED
 from tests.interop.world.operator import Operator
 from tests.protocols.specimen import only_permitted
 from unstrip.evidence import from_json
 from unstrip.faces.cli.record import DomainRecord
 from unstrip.mta.postfix import Lookup
 
-GONE = "the daemon is gone"
-PROMISES = {case.domain: promise(case) for case in ALL}
-STRIPPING = ("remove-offer", "mask-offer", "refuse")
 UNDER_POLICY = (Promise.PROOF, Promise.TLS)
 # Postfix's word where the records were met of a server that only an unsigned MX names
 PROVED = {"insecure-mx-with-tlsa.example": "Trusted"}
@@ -46,7 +51,11 @@ REASONS = {
 # code that begins with 5: that ends the attempt.
 SECOND = "no TLSA records found|.* refused to start TLS"
 REASONS_OF = {"some-mx-without-tlsa-and-sts.example": SECOND}
-FATES_OF = {("some-mx-without-tlsa.example", "refuse"): Fate.WAITED}
+FATES_OF = {
+    ("some-mx-without-tlsa.example", "refuse"): Fate.WAITED,
+    # before 3.10.5 all names that a star stands for are as good as the server's
+    ("sts-alone.example", "impostor"): Fate.READ,
+}
 NAMES = {
     Postfix.DANE_ONLY: "TLSA records",
     Postfix.DANE: "DANE",
@@ -57,76 +66,12 @@ BY_OPERATOR = {
     "ruled-encrypt": "by your own table",
     "ruled-verify": "by your own table",
     "ruled-pin": "there are pins",
+    RULED_UNSIGNED: "TLS is due, whatever DANE says",
     "visited": "by your own earlier visits",
     "steady": "by your own earlier visits",
 }
 # of which Postfix cannot find the servers either, before it asks
 UNFOUND = {f"{name}.example" for name in ("mx-alias-loop", "bogus-mx", "address-servfail")}
-# So that every letter is tried at once under each trick, however often its server has failed, and
-# then not before it is asked for. This is for the test: a mail server is better off without.
-PACE = {
-    "default_destination_concurrency_failed_cohort_limit": "0",
-    "minimal_backoff_time": "1h",
-    "queue_run_delay": "1h",
-    "smtp_connection_cache_on_demand": "no",
-    "smtp_connect_timeout": "5",
-    "dnssec_probe": f"ns:{HOSTS}",
-}
-
-
-@dataclass
-class Course:
-    """What happened, step by step.
-
-    Attributes:
-        letters: by what was going on when they were sent.
-        queue: of whom there was mail at the end of each step, and why it waited.
-        decisions: what the daemon said of each domain, as GET /v1/decision/DOMAIN has it.
-    """
-
-    rig: Rig
-    sender: PostfixSender
-    letters: dict[str, list[Letter]] = field(default_factory=dict)
-    queue: dict[str, dict[str, str]] = field(default_factory=dict)
-    decisions: dict[str, dict] = field(default_factory=dict)
-    slow: Letter = field(default_factory=lambda: Letter(f"{SLOW}.example"))
-
-    def send(self, state: str, domains: Collection[str]) -> None:
-        """A letter to each, and what becomes of it at first."""
-        self.letters[state] = [Letter(domain) for domain in domains]
-        self.give(*self.letters[state])
-        tried(self.sender, [letter.recipient for letter in self.letters[state]])
-        self.queue[state] = self.sender.waiting()
-
-    def give(self, *letters: Letter) -> None:
-        self.sender.give(*((each.sender, each.recipient, each.text) for each in letters))
-
-    def try_again(self) -> None:
-        """With all that waits."""
-        waiting = self.sender.waiting().keys() - {self.slow.recipient}
-        self.sender.flush()
-        tried(self.sender, waiting, 2)
-
-    def run(self) -> None:
-        """All of it."""
-        self.give(self.slow)
-        for trick in TRICKS:
-            self.rig.road.play(trick)
-            self.send(trick, PROMISES)
-        self.rig.road.play(HONEST)
-        self.try_again()
-        self.send(HONEST, PROMISES)
-        self.decisions = {domain: self.decision(domain) for domain in PROMISES}
-        tried(self.sender, [self.slow.recipient])
-        self.rig.daemon.process.kill()
-        self.rig.road.play(STRIPPING[0])
-        self.send(GONE, PROMISES)
-        self.rig.road.play(HONEST)
-
-    def decision(self, domain: str) -> dict:
-        status, body = self.rig.daemon.get(f"/v1/decision/{domain}")
-        assert status == 200
-        return json.loads(body)
 
 
 @dataclass(frozen=True)
@@ -171,11 +116,12 @@ def secret(letter: Letter) -> bytes:
 
 def due(state: str, domain: str) -> Fate:
     """What has to become of a letter at first."""
-    return FATES_OF.get((domain, state)) or fate(PROMISES[domain], state)
+    usual = BESIDE[state][domain] if state in BESIDE else fate(PROMISES[domain], state)
+    return FATES_OF.get((domain, state), usual)
 
 
-def marks_of(outcome: Outcome, state: str, *promises: Promise) -> set[str]:
-    return {letter.mark for letter in outcome.letters(state, *promises)}
+def marks(letters: list[Letter]) -> set[str]:
+    return {letter.mark for letter in letters}
 
 
 @pytest.fixture(scope="module")
@@ -184,20 +130,9 @@ def rig(directory: Path) -> Iterator[Rig]:
         yield running
 
 
-def guide(rig: Rig) -> dict[str, str]:
-    """What our guide says to write into main.cf, and into the file beside it."""
-    first, _, refused = blocks("postfix.md")[:3]
-    file = rig.home / "refused-tls"
-    file.write_text(refused)
-    here = at_home(first, rig.daemon).replace("/etc/postfix/refused-tls", f"{file}")
-    lines = dict(line.split(" = ") for line in here.splitlines())
-    return lines | {"smtp_tls_CAfile": f"{rig.world.ca}"}
-
-
 @pytest.fixture(scope="module")
 def outcome(rig: Rig) -> Iterator[Outcome]:
-    settings = guide(rig) | PACE
-    with postfix_sender(rig.home, rig.certificates, rig.within, **settings) as sender:
+    with a_sender(rig) as sender:
         course = Course(rig, sender)
         course.run()
         yield read(course)
@@ -231,6 +166,25 @@ def test_mail_goes_out_waits_or_is_returned_as_it_has_to_be(outcome, state, prom
     assert found == {domain: due(state, domain) for domain in found}
 
 
+@pytest.mark.parametrize("trick", BESIDE)
+def test_past_other_tricks_mail_goes_out_or_waits_as_it_has_to(outcome, trick):
+    letters = outcome.course.letters[trick]
+    found = {letter.domain: outcome.fate(trick, letter) for letter in letters}
+    assert found == {domain: due(trick, domain) for domain in BESIDE[trick]}
+
+
+def test_a_rule_counts_for_the_next_letter_while_mail_is_flowing(outcome):
+    before, after = outcome.course.letters[FLOWING], outcome.course.letters[RULED]
+    assert marks(before) & outcome.clear
+    assert {outcome.fate(RULED, letter) for letter in after} == {Fate.WAITED}
+
+
+def test_a_relay_for_what_cannot_be_sent_is_held_to_a_rule_about_it(outcome):
+    found = {each.domain: outcome.fate(RELAYED, each) for each in outcome.course.letters[RELAYED]}
+    assert found.pop(FREE) is Fate.CLEAR  # at its own server
+    assert set(found.values()) == {Fate.WAITED}
+
+
 @each_trick
 def test_what_waited_goes_out_over_verified_tls_once_the_road_is_honest(outcome, trick):
     waited = outcome.letters(trick, Promise.PROOF, Promise.TLS)
@@ -261,15 +215,16 @@ def test_what_was_sent_arrives_once_and_whole_as_the_receiver_says_too(outcome, 
 
 @pytest.mark.parametrize("state", [*TRICKS, HONEST, GONE])
 def test_nothing_of_mail_under_a_policy_crosses_in_clear_then_or_later(outcome, state):
-    assert not marks_of(outcome, state, *UNDER_POLICY, Promise.NEVER) & outcome.clear
-    assert not marks_of(outcome, state, Promise.PROOF, Promise.NEVER) & outcome.heard
+    assert not marks(outcome.letters(state, *UNDER_POLICY, Promise.NEVER)) & outcome.clear
+    assert not marks(outcome.letters(state, Promise.PROOF, Promise.NEVER)) & outcome.heard
 
 
 def test_nothing_crosses_in_clear_but_questions_where_no_letter_does(outcome):
     quiet = [visit for visit in outcome.visits if not in_the_clear([visit])]
     assert len(quiet) > len(PROMISES)
     for visit in quiet:
-        assert only_permitted("smtp", visit.clear), visit
+        asked = visit.clear.replace(b"HELO ", b"EHLO ")  # after EHLO was refused
+        assert only_permitted("smtp", asked), visit
 
 
 @pytest.mark.parametrize("trick", STRIPPING)

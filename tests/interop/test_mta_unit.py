@@ -84,7 +84,8 @@ def units() -> Iterator[Path]:
     """Where all of them are, with a program that is there."""
     with public_directory() as folder:
         text = (PACKAGING / "unstrip.service").read_text()
-        (folder / "unstrip.service").write_text(text.replace("/usr/bin/unstrip", "/bin/true"))
+        text = text.replace("/opt/unstrip/bin/unstrip", "/bin/true")
+        (folder / "unstrip.service").write_text(text)
         shutil.copy(PACKAGING / "unstrip@.socket", folder / "unstrip@socketmap.socket")
         yield folder
 

@@ -24,7 +24,6 @@ def test_an_inquiry_asks_the_resolver_and_believes_the_table(tmp_path, pki):
 
     async def within(settings, store):
         asks = inquiry(
-            settings,
             resolver(settings),
             pki.roots,
             beliefs(table(tmp_path / "table.toml"), store),
@@ -52,12 +51,8 @@ def test_without_a_store_no_visit_is_known():
     assert beliefs(Table(), None).visits(None) == ()
 
 
-def test_only_the_usual_table_may_be_missing(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+def test_a_table_that_is_not_there_is_no_empty_one(tmp_path):
     assert table(None) == Table()
-    (tmp_path / "unstrip").mkdir()
-    (tmp_path / "unstrip/policy.toml").write_text(STRICT)
-    assert table(None).rule[0].require == "encrypt"
     with pytest.raises(Unusable, match="cannot be read"):
         table(tmp_path / "missing.toml")
 
@@ -67,6 +62,14 @@ def test_a_table_with_a_mistake_is_an_error_that_names_it(tmp_path):
     with pytest.raises(Unusable, match=r"t\.toml: rule 1: .*\(at line 2\)") as refused:
         table(tmp_path / "t.toml")
     assert refused.value.hint == "see docs/reference/policy-file.md"
+
+
+@pytest.mark.parametrize("level", ["secure", "dane", "dane-only"])
+def test_a_level_of_postfix_is_told_what_it_is_called_here(tmp_path, level):
+    (tmp_path / "t.toml").write_text(f'[[rule]]\nhost = "*"\nrequire = "{level}"\n')
+    with pytest.raises(Unusable, match=f"'{level}' is none of") as refused:
+        table(tmp_path / "t.toml")
+    assert refused.value.hint == "verify is what Postfix calls secure; DANE needs no rule"
 
 
 def test_a_resolver_that_cannot_be_had_is_an_error(tmp_path):

@@ -306,6 +306,34 @@ def test_a_default_file_that_cannot_be_read_is_an_error(monkeypatch, tmp_path):
         read()
 
 
+def test_a_folder_that_cannot_be_entered_is_an_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "unstrip").symlink_to("unstrip")  # for root, who may enter all others
+    with pytest.raises(BadConfiguration, match="cannot be read: too many levels"):
+        read()
+
+
+def test_the_table_is_beside_the_configuration_unless_another_one_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    default_path().parent.mkdir(parents=True)
+    (usual := default_path().with_name("policy.toml")).touch()
+    assert read().policy == usual
+    (named := tmp_path / "c.toml").touch()
+    assert read(named).policy is None
+    (beside := tmp_path / "policy.toml").touch()
+    assert read(named).policy == read(Path("c.toml")).policy == beside
+    named.write_text("policy = 'other.toml'")
+    assert read(named).policy == tmp_path / "other.toml"
+
+
+@pytest.mark.parametrize("leads", ["nowhere", "policy.toml"])
+def test_a_table_that_leads_nowhere_is_taken_for_one(tmp_path, leads):
+    (tmp_path / "c.toml").touch()
+    (tmp_path / "policy.toml").symlink_to(leads)
+    assert read(tmp_path / "c.toml").policy == tmp_path / "policy.toml"
+
+
 def test_the_configuration_costs_no_import_of_dns():
     code = (
         "import sys; from unstrip.io.configuration import read; read();"

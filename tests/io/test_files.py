@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 from platformdirs import user_config_path, user_state_path
 
-from unstrip.io.files import NoHome, Unread, configuration_folder, read, read_text, state_folder
+from unstrip.io.files import (
+    NoHome,
+    Unread,
+    configuration_folder,
+    missing,
+    read,
+    read_text,
+    state_folder,
+)
 
 
 def test_a_file_may_have_as_many_bytes_as_it_may(tmp_path):
@@ -71,6 +79,16 @@ def test_a_text_is_utf_8(tmp_path):
     path.write_bytes(b"\xff")
     with pytest.raises(Unread, match="/file is not UTF-8"):
         read_text(path, 9)
+
+
+def test_what_cannot_be_looked_for_is_not_missing(tmp_path):
+    assert missing(tmp_path / "file")
+    (tmp_path / "file").touch()
+    assert not missing(tmp_path / "file")
+    assert not missing(tmp_path / "file" / "below")
+    (tmp_path / "loop").symlink_to("loop")
+    assert not missing(tmp_path / "loop")
+    assert not missing(tmp_path / "loop" / "below")
 
 
 def test_our_files_are_where_the_platform_has_them():

@@ -679,7 +679,7 @@ def test_everything_that_is_kept_is_given_page_by_page(store, monkeypatch):
     for number in range(5):
         names.append(f"d{number}.example")
         other = body.replace(DOMAIN.encode(), names[-1].encode())
-        store.keep_derived(names[-1], made.at, made.expires, other)
+        store.keep_derived(names[-1], made.at, made.expires, other, store.era())
     given = asyncio.run(kept(world.inquiry(memory=store)))
     assert [each.domain for each in given] == sorted([DOMAIN, *names])
     assert made in given
@@ -690,7 +690,7 @@ def test_what_others_believe_or_cannot_be_read_is_not_given(store, clock):
     made, _ = decided(world, store)
     assert asyncio.run(kept(world.inquiry(wish("encrypt"), store))) == []
     body = store.derived(DOMAIN, made.at)
-    store.keep_derived("broken.example", made.at, made.expires, body[:-5])
+    store.keep_derived("broken.example", made.at, made.expires, body[:-5], store.era())
     assert asyncio.run(kept(world.inquiry(memory=store))) == [made]
     clock.ahead = timedelta(seconds=301)
     assert asyncio.run(kept(world.inquiry(memory=store))) == []

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 
 from tests.io.test_inquiry import ANNOUNCED, DOMAIN, PLAIN, POLICY, UNSIGNED, World, level, sts
-from tests.policy.answering import failure
+from tests.policy.answering import N, failure, nothing
 from unstrip.io import inquiry as module
 from unstrip.io.inquiry import Inquiry, Looked
 from unstrip.io.store import Store, StoreError, open_store
@@ -28,7 +28,7 @@ class Machine:
 
     def __init__(self, store: Store, claims: dict[str, Machine]) -> None:
         self.known, self.remember = store.known, store.remember
-        self.derived, self.keep_derived = store.derived, store.keep_derived
+        self.derived, self.keep_derived, self.era = store.derived, store.keep_derived, store.era
         self.turns: Counter[str] = Counter()
         self.tries = 0
         self._claims = claims
@@ -174,6 +174,26 @@ def test_what_was_released_meanwhile_is_looked_for_anew(store, machines, claims)
     look = machines[2].inquiry(world).look(DOMAIN, again=True)
     assert asyncio.run(waiting(machines[2], look, released)).known.policy is not None
     assert Counter(world.asked) == {ANNOUNCED: 2, POLICY: 2}
+
+
+def test_what_is_released_while_it_is_derived_does_not_come_back(store, machines):
+    """An operator forgets a policy, while one still waits for the servers' addresses."""
+    world, known, machine = World(*UNSIGNED, sts()), [], machines[0]
+    asyncio.run(machine.inquiry(world).look(DOMAIN))
+    world.say({ANNOUNCED: nothing(N)})
+    world.asked.clear()
+    machine.known = lambda domain: known.append(store.known(domain)) or known[-1]
+
+    async def within():
+        world.hold_up()
+        first = asyncio.create_task(machine.inquiry(world).decided(DOMAIN))
+        await until(lambda: known and world.asked)
+        store.release(DOMAIN)
+        world.go_on()
+        return await first, await machine.inquiry(world).decided(DOMAIN)
+
+    before, after = asyncio.run(within())
+    assert (level(before), level(after)) == (Level.AUTHENTICATED, Level.MAY)
 
 
 def test_nobody_is_waited_for_where_it_is_not_time_to_look(machines, claims):

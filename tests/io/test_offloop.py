@@ -59,6 +59,22 @@ def test_a_call_that_nobody_waits_for_any_more_is_not_begun_and_hinders_no_other
     assert asyncio.run(within()) == (["the next"], True)
 
 
+def test_what_is_to_be_done_once_is_queued_once_and_again_when_it_is_done():
+    aside, made, over = OffLoop(), [], threading.Event()
+
+    def call():
+        made.append(over.wait(PATIENCE))
+
+    for _ in range(100):
+        aside.once(call)
+    over.set()
+    aside.later(int).result(PATIENCE)
+    assert made == [True]
+    aside.once(call)
+    aside.later(int).result(PATIENCE)
+    assert made == [True, True]
+
+
 def test_its_thread_ends_when_nobody_can_ask_for_more():
     aside = OffLoop()
     thread = aside.later(threading.current_thread).result(PATIENCE)

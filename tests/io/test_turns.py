@@ -172,3 +172,25 @@ def test_nobody_claims_more_than_the_store_has_room_for(board):
 
     assert asyncio.run(both()) == (Turn.FIRST, Turn.FREE)
     assert asyncio.run(had(turns, OTHER)) is Turn.FIRST
+
+
+def test_no_more_are_claimed_than_there_may_be_however_many_come_at_once(board):
+    turns = board.turns(most=3)
+    entered = asyncio.Event()
+
+    async def hold(domain: str) -> Turn:
+        async with turns.of(domain) as turn:
+            await entered.wait()
+            return turn
+
+    async def run() -> list[Turn]:
+        holding = [asyncio.create_task(hold(f"{number}.example")) for number in range(20)]
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert len(board.claims) == 3
+        entered.set()
+        return await asyncio.gather(*holding)
+
+    found = asyncio.run(run())
+    assert (found.count(Turn.FIRST), found.count(Turn.FREE)) == (3, 17)
+    assert not board.claims

@@ -316,3 +316,9 @@ def test_without_dane_there_is_nothing_to_choose():
     lines = list(settings(told({A: NONE}, N, mode="enforce")))
     assert r"hosts_avoid_tls = !\N^mx1\.example\.org$\N : *" in lines
     assert not any("unsigned" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["a/b.evil.example", "::ffff:192.0.2.9"])
+def test_mail_waits_where_an_mx_cannot_be_told_and_something_would_have_to_be(name):
+    assert "no name of a server" in told({name: NONE}, N, beliefs=rules(f"{DOMAIN} verify")).defer
+    assert told({name: NONE}, N) == Options()

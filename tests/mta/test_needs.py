@@ -160,6 +160,15 @@ def test_it_is_said_of_each_server_whom_the_operator_overrides_there():
     ]
 
 
+def test_it_is_said_that_the_operator_overrides_a_failed_look_up_or_a_rule_of_his_own():
+    (words,) = overriding(lost(override("* may")))
+    assert "overrides a failed look-up (without it mail would wait, for server failure" in words
+    both = override(f"{A} may", f"{DOMAIN} encrypt")
+    assert list(overriding(derived({A: NONE}, beliefs=both))) == [
+        f"{A}: rule 1 of your own table overrides rule 2 (encrypt)"
+    ]
+
+
 def test_a_domain_of_which_no_server_is_known_stands_for_all_that_there_may_be():
     assert hosts(lost(rules("* encrypt")), Need.ENCRYPTED) == (DOMAIN,)
     assert hosts(lost(), *Need) == ()

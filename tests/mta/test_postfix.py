@@ -22,6 +22,7 @@ from tests.mta.domains import (
     A,
     B,
     C,
+    at_record,
     both,
     derived,
     from_answers,
@@ -36,6 +37,7 @@ from tests.policy.answering import N, S, U, failure, found, nothing
 from tests.verdict.scenes import upgraded
 from unstrip.derivation import Beliefs, Derivation, Sought, derive
 from unstrip.mta.postfix import Answer, Lookup, answer
+from unstrip.policy import local
 from unstrip.policy.dane import Domain, Host, Route, Standing
 from unstrip.policy.questions import Dns, Kind, Mx, Status
 
@@ -405,7 +407,8 @@ def test_it_is_said_whom_the_last_word_overrides():
     words = f"{A}: rule 1 of your own table overrides dane (verify), mta-sts (verify)"
     assert words in found.words
     assert told(lost(override("* may"))).words[-1] == (
-        f"{DOMAIN}: rule 1 of your own table overrides nobody"
+        f"{DOMAIN}: rule 1 of your own table overrides a failed look-up"
+        " (without it mail would wait, for server failure (bogus): signature expired)"
     )
 
 
@@ -562,3 +565,58 @@ def test_an_address_that_has_to_prove_its_name_can_prove_none():
     assert (found.lookup, found.text) == (Lookup.TEMP, "no server of 192.0.2.1 is known by name")
     found = answer(derive(Sought(), route, rules("192.0.2.1 encrypt"), NOW), reporting=False)
     assert (found.lookup, found.text) == (Lookup.FOUND, "encrypt")
+
+
+@pytest.mark.parametrize("reporting", [False, True])
+@pytest.mark.parametrize("require", ["may", "encrypt"])
+def test_one_server_may_be_overridden_and_the_other_still_has_to_wait(require, reporting):
+    first = override(f"{A} {require}").table.rule
+    beliefs = Beliefs(table=local.Table((*first, *patient().table.rule)))
+    found = told(derived({A: NONE, B: NONE}, record=UNKNOWN, beliefs=beliefs), reporting=reporting)
+    assert found.text == f"secure match={A} servername=hostname"
+    assert f"only by names can {B} be left out" in found.words
+    assert found.because == f"{B} has to be passed over"
+    assert found.rule == "rule 2"
+
+
+STRANGE = ("::ffff:10.0.0.1", "2001:db8:0::1", "*.evil.example", "a/b.evil.example")
+
+
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize(
+    "beliefs",
+    [rules(f"{DOMAIN} verify"), rules("* encrypt"), override(f"{DOMAIN} verify"), listed(A)],
+)
+def test_mail_waits_where_an_mx_cannot_be_told_and_something_would_have_to_be(name, beliefs):
+    found = told(derived({name: NONE}, N, beliefs=beliefs))
+    assert found.lookup is Lookup.TEMP
+    assert found.text
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_an_mx_that_cannot_be_told_does_not_count_where_nothing_would_have_to_be(name):
+    assert told(derived({name: NONE}, N)).lookup is Lookup.NOTFOUND
+    beside = derived({A: NONE, name: NONE}, N, beliefs=rules("* verify"))
+    assert told(beside).text == f"secure match={A} servername=hostname"
+
+
+NO_SERVER = [nothing(status=Status.NXDOMAIN), found(Mx(0, ""))]
+
+
+@pytest.mark.parametrize("answers", NO_SERVER)
+def test_a_signed_list_holds_although_somebody_says_that_there_is_no_server(answers):
+    derivation = from_answers({Dns(DOMAIN, Kind.MX): answers, **published("", ())}, listed(A))
+    assert told(derivation).lookup is Lookup.TEMP
+
+
+@pytest.mark.parametrize("answers", NO_SERVER)
+def test_so_does_what_a_damaged_store_may_have_known(answers):
+    beliefs = Beliefs(lost=lambda _: "the store was damaged")
+    found = told(from_answers({Dns(DOMAIN, Kind.MX): answers, **at_record(UNKNOWN)}, beliefs))
+    assert (found.lookup, found.text) == (Lookup.TEMP, "the store was damaged")
+
+
+@pytest.mark.parametrize("answers", NO_SERVER)
+def test_where_nobody_has_a_say_there_is_no_policy_without_a_server(answers):
+    derivation = from_answers({Dns(DOMAIN, Kind.MX): answers, **published("", ())})
+    assert told(derivation).lookup is Lookup.NOTFOUND

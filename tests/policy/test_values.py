@@ -353,6 +353,12 @@ def test_who_is_overridden_is_told_with_what_he_asks_for():
     assert decision.instead_of() == "dane (verify), mta-sts (not to be used)"
 
 
+def test_another_rule_of_whoever_has_the_last_word_is_told_by_its_name():
+    last = Policy("local", Level.MAY, overrides=True, rule="rule 1")
+    other = Policy("local", Level.ENCRYPT, rule="rule 2")
+    assert decide([last, other], NOW).instead_of() == "rule 2 (encrypt)"
+
+
 @given(st.lists(some | last_words, max_size=4))
 def test_a_decision_goes_to_json_and_back_without_loss(several):
     decision = decide(several, NOW)

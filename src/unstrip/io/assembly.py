@@ -7,7 +7,6 @@ never left out in silence: it might have raised the bar.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 from unstrip.certificates import Anchors
 from unstrip.derivation import Beliefs
 from unstrip.io.configuration import Configuration, ListSettings
-from unstrip.io.files import NoHome, Unread, configuration_folder, read, read_text
+from unstrip.io.files import Unread, read, read_text
 from unstrip.io.https import Fetcher
 from unstrip.io.inquiry import TIMEOUT, Alarmed, Inquiry, Memory, Note
 from unstrip.io.offloop import OffLoop
 from unstrip.io.resolver import Resolver
-from unstrip.io.resolver.configured import distrust
 from unstrip.io.resolver.configured import resolver as made
 from unstrip.io.resolver.unbound import Unavailable
 from unstrip.io.store import KeptList, Store
@@ -57,33 +55,31 @@ class NoList(Unusable):
     """There is no list of policies, neither a new one nor one that is kept."""
 
 
-def resolver(settings: Configuration) -> Resolver:
+def resolver(settings: Configuration, before: Resolver | None = None) -> Resolver:
     """Return the resolver, for use within one event loop.
 
+    Args: before: the one that it replaces.
     Raises: Unusable.
     """
     try:
-        return made(settings)
+        return made(settings, before)
     except Unavailable as error:
         raise Unusable(str(error), 'or set backend = "stub" in the configuration') from error
 
 
 def table(path: Path | None) -> local.Table:
-    """Return the operator's table; only the default one may be missing.
+    """Return the operator's table, an empty one without a path.
 
     Raises: Unusable.
     """
+    if path is None:
+        return local.Table()
     try:
-        chosen = path or configuration_folder() / "policy.toml"
-        if path is None and not os.path.lexists(chosen):
-            return local.Table()  # anything else that cannot be read is an error, no empty table
-        return local.parse(read_text(chosen, _LONGEST_TABLE))
-    except NoHome as error:
-        raise Unusable(f"{error} to find the table in", "give --policy TOML") from error
+        return local.parse(read_text(path, _LONGEST_TABLE))
     except Unread as error:
         raise Unusable(str(error), _TABLE) from error
     except local.BadTable as error:
-        raise Unusable(f"{chosen}: {error}", _TABLE) from error
+        raise Unusable(f"{path}: {error}", error.hint or _TABLE) from error
 
 
 def beliefs(rules: local.Table, store: Store | Keeper | None) -> Beliefs:
@@ -94,7 +90,6 @@ def beliefs(rules: local.Table, store: Store | Keeper | None) -> Beliefs:
 
 
 def inquiry(
-    settings: Configuration,
     asked: Resolver,
     trusted: Anchors,
     believed: Beliefs,
@@ -113,7 +108,7 @@ def inquiry(
         _heard(Fetcher(asked.ask, trusted).get, hear),
         believed,
         memory,
-        distrust(settings),
+        asked.backend.distrust,
         alarms=alarms,
         note=note,
         turned=turned,

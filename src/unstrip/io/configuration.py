@@ -11,14 +11,13 @@
     key = "list.asc"
 
 An unknown key is an error, as a wrong value is: whoever mistypes one would believe in a policy
-that nobody looks at. Files are looked for beside this one. What each key means:
-docs/reference/configuration.md.
+that nobody looks at. Files are looked for beside this one, and so is the operator's table where no
+other is named. What each key means: docs/reference/configuration.md.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import os
 import tomllib
 from collections.abc import Callable
 from functools import partial
@@ -26,10 +25,11 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from unstrip.escaping import brief
 from unstrip.hostname import host_name
-from unstrip.io.files import NoHome, Unread, configuration_folder, read_text
+from unstrip.io.files import NoHome, Unread, configuration_folder, missing, read_text
 from unstrip.io.serving import ServeSettings
 from unstrip.mistakes import mistake
 from unstrip.policy.questions import Https
@@ -37,6 +37,7 @@ from unstrip.policy.questions import Https
 T = TypeVar("T")
 
 LIMIT = 64 * 1024  # bytes of the file
+_TABLE = "policy.toml"
 _DATABASES = ("postgresql://", "postgres://")
 _ALMOST = ("postgresql:", "postgres:")  # a database is meant, and perhaps a password in it
 _ALIEN = {  # what a backend has no use for
@@ -132,8 +133,8 @@ class ListSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file.
 
-    Attributes: store: a file, or the URL of a PostgreSQL database; policy: the operator's table;
-        serve: the policy daemon.
+    Attributes: store: a file, or the URL of a PostgreSQL database; policy: the operator's table,
+        None if there is none; serve: the policy daemon.
     """
 
     store: Location | None = None
@@ -154,24 +155,24 @@ def default_path() -> Path:
 
 
 def read(path: Path | None = None) -> Configuration:
-    """Return what is set in a file.
+    """Return what is set in a file; the table is the one beside it, unless another one is named.
 
     Args: path: None is the default one, which need not be there.
     Raises: BadConfiguration: it cannot be read, is no TOML, has an unknown key or a wrong value.
     """
     try:
-        chosen = path or default_path()
-        if path is None and not os.path.lexists(chosen):
-            return Configuration()  # anything else that cannot be read is an error
-        text = read_text(chosen, LIMIT)
+        chosen = (path or default_path()).absolute()
+        text = "" if path is None and missing(chosen) else read_text(chosen, LIMIT)
     except NoHome as error:
         raise BadConfiguration(f"{error} to find the configuration in; give --config") from error
     except Unread as error:
         raise BadConfiguration(str(error)) from error
     try:
-        return parse(text, chosen.parent)
+        found = parse(text, chosen.parent)
     except BadConfiguration as error:
         raise BadConfiguration(f"{chosen}: {error}") from error
+    beside = chosen.with_name(_TABLE)
+    return found if found.policy or missing(beside) else replace(found, policy=beside)
 
 
 def parse(text: str, directory: Path) -> Configuration:

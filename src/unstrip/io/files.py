@@ -49,6 +49,17 @@ def read_text(path: Path, most: int) -> str:
         raise Unread(f"{path} is not UTF-8") from error
 
 
+def missing(path: Path) -> bool:
+    """Tell whether there is nothing of that name; what cannot be looked for may be there."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # whoever reads it is told why he cannot
+        return False
+    return False
+
+
 def configuration_folder() -> Path:
     """Return where the configuration is, by the platform's convention. Raises: NoHome."""
     return _at_home("config")

@@ -81,8 +81,13 @@ class Memory(Protocol):
     def derivations(self, now: datetime, after: str, most: int) -> list[tuple[str, bytes]]:
         """Return what was derived and holds now, by name: so many that come after a name."""
 
-    def keep_derived(self, name: str, made: datetime, expires: datetime, body: bytes) -> None:
-        """Keep what was derived."""
+    def era(self) -> int:
+        """Return to which era belongs what is derived from now on."""
+
+    def keep_derived(
+        self, name: str, made: datetime, expires: datetime, body: bytes, era: int
+    ) -> None:
+        """Keep what was derived, unless what it may rest on was released since its era."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +244,12 @@ class Inquiry:
         known = _read(kept) if kept and kept.startswith(self._mark) else None
         if known is not None:
             return known
+        era = await self._aside.do(memory.era)
         derivation = (await self.mail(domain)).derivation
         body = self._mark + to_json(derivation)
         if derivation.checked and len(body) <= _LONGEST:
             at, until = derivation.at, derivation.expires
-            await self._aside.do(memory.keep_derived, domain, at, until, body)
+            await self._aside.do(memory.keep_derived, domain, at, until, body, era)
         return derivation
 
     async def kept(self) -> AsyncGenerator[Derivation, None]:

@@ -26,6 +26,7 @@ class OffLoop:
     def __init__(self) -> None:
         self._calls: _Calls = SimpleQueue()
         self._begun = False
+        self._once: dict[Callable[[], object], Future[object]] = {}
 
     async def do(self, call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
         """Return what a call returns, or raise what it raises.
@@ -43,6 +44,12 @@ class OffLoop:
         told: Future[T] = Future()
         self._calls.put(partial(_make, told, partial(call, *args, **more)))
         return told
+
+    def once(self, call: Callable[[], object]) -> None:
+        """Have a call made, unless it is being made, or is still to be."""
+        told = self._once.get(call)
+        if told is None or told.done():
+            self._once[call] = self.later(call)
 
 
 def _work(calls: _Calls) -> None:

@@ -56,7 +56,6 @@ class Turns:
         if turn in (Turn.LATE, Turn.FREE):
             yield turn
             return
-        self._held += 1
         try:
             yield turn
         finally:
@@ -69,7 +68,7 @@ class Turns:
         turn, pause, until = Turn.FIRST, _SHORTEST, monotonic() + self._patience
         with suppress(StoreError):
             while self._held < self._most:
-                if await self._claim(domain):
+                if await self._had(domain):
                     return turn
                 if monotonic() >= until:
                     return Turn.LATE
@@ -77,3 +76,13 @@ class Turns:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
                 pause = min(2 * pause, _LONGEST)
         return Turn.FREE
+
+    async def _had(self, domain: str) -> bool:
+        """Claim a domain; it is counted before that, for many may try at once."""
+        self._held += 1
+        had = False
+        try:
+            had = await self._claim(domain)
+        finally:
+            self._held -= not had
+        return had

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from datetime import datetime
 from enum import Enum
-from functools import lru_cache
 
 from unstrip.derivation import Derivation, Destination
 from unstrip.escaping import brief
-from unstrip.hostname import BadHostName, host_name
+from unstrip.hostname import is_spelled
 from unstrip.policy import Decision, Level, dane, decide
-from unstrip.policy.dane import Standing
+from unstrip.policy.dane import Route, Standing
 from unstrip.policy.mta_sts import Mode, StsPolicy
 
 
@@ -45,12 +44,12 @@ def need(server: Destination) -> Need:
     decision = server.decision
     standing = server.dane.standing if server.dane else Standing.UNCHECKED
     gone = standing is Standing.UNREACHABLE
-    if not _is_host_name(server.endpoint.host):  # nobody gets there, and no reply could hold it
-        return Need.GONE
     if standing is Standing.FAILED and not decision.overrides:
         return Need.FAILED
     if any(p.refuses and not (gone and p.source == dane.SOURCE) for p in decision.because):
         return Need.REFUSED
+    if not is_spelled(server.endpoint.host):  # no reply could hold it, and none has to
+        return Need.GONE
     if decision.pins:
         return Need.PINNED
     if decision.level is Level.AUTHENTICATED:
@@ -59,14 +58,6 @@ def need(server: Destination) -> Need:
         alone = all(policy.source == dane.SOURCE for policy in decision.because)
         return Need.UNUSABLE if standing is Standing.ENCRYPTED and alone else Need.ENCRYPTED
     return Need.GONE if gone else Need.FREE
-
-
-@lru_cache(64)  # the same few servers are asked about again and again
-def _is_host_name(name: str) -> bool:
-    try:
-        return host_name(name) == name
-    except BadHostName:
-        return False
 
 
 def servers(derivation: Derivation, *wanted: Need) -> tuple[Destination, ...]:
@@ -103,11 +94,16 @@ def overridden(derivation: Derivation, *wanted: Need) -> tuple[str, ...]:
 
 
 def overriding(derivation: Derivation) -> Iterator[str]:
-    """Say at which servers the operator's table alone speaks, and whom it overrides."""
+    """Say at which servers the operator's table alone speaks, and whom or what it overrides."""
+    failed = ""
+    if derivation.route.route is Route.FAILED:
+        failed = (
+            f"a failed look-up (without it mail would wait, for {brief(derivation.route.words)})"
+        )
     for each in derivation.servers:
         if each.decision.overrides:
             rules = ", ".join(policy.rule for policy in each.decision.because)
-            lost = each.decision.instead_of() or "nobody"
+            lost = ", ".join(filter(None, (failed, each.decision.instead_of()))) or "nobody"
             yield f"{brief(each.endpoint.host)}: {rules} of your own table overrides {lost}"
 
 

@@ -18,7 +18,11 @@ from unstrip.hostname import BadHostName, host_name, is_address
 
 SMTP = 25
 _LONGEST = 1024  # bytes: more cannot be made a name of 253 octets (RFC 1035, 2.3.4) and a port
-_SERVICES = {"": SMTP, "smtp": SMTP, "submission": 587, "submissions": 465, "smtps": 465}
+_SERVICES = {  # as /etc/services has them; any other has to be a number
+    **dict.fromkeys(("", "smtp", "mail"), SMTP),
+    "submission": 587,
+    **dict.fromkeys(("submissions", "smtps", "ssmtp", "urd"), 465),
+}
 _PORT = re.compile(r"[0-9]{1,5}")
 _LAST_PORT = 65535
 _HOP = re.compile(r"(?:\[(?:ipv6:)?(?P<host>[^][]+)\]|(?P<domain>[^][:]+))(?::(?P<port>[^:]*))?")

@@ -117,7 +117,7 @@ def _pinned(derivation: Derivation) -> Answer | None:
     pins = dict.fromkeys(pin for each in pinned for pin in each.decision.pins)
     text = "fingerprint match=" + "|".join(_in_pairs(pin) for pin in pins)
     words = ["Postfix needs smtp_tls_fingerprint_digest = sha256"]
-    if others := hosts(derivation, *set(USABLE) - {Need.PINNED}):
+    if others := hosts(derivation, *set(Need) - {Need.PINNED, Need.GONE}):
         words.append(f"{_listed(others)} is held to these keys as well")
     because = f"there are pins for {_listed(hosts(derivation, Need.PINNED))}"
     return Answer(Lookup.FOUND, text, because, _rules(pinned), tuple(words))
@@ -165,26 +165,30 @@ def _named(derivation: Derivation, *, reporting: bool) -> Answer | None:
 
 
 def _instead(derivation: Derivation) -> Answer | None:
-    """TLS is due, and beside that DANE cannot be told: names take its place.
+    """A server is to be left out, or TLS is due and beside that DANE cannot be told: by names.
 
-    Postfix's encrypt would use a server that DANE keeps from being used (RFC 7672, 2.1.2), and one
-    with TLSA records without looking at them. Its dane would use one without records, such as
-    another unsigned MX brings, in clear; its dane-only uses no server of an unsigned MX.
+    Postfix's encrypt would use a server that is not to be used (RFC 7672, 2.1.2), and one with TLSA
+    records without looking at them. Its dane would use one without records, such as another
+    unsigned MX brings, in clear; its dane-only uses no server of an unsigned MX.
     """
-    failed, by_dane = hosts(derivation, Need.FAILED), hosts(derivation, Need.DANE)
+    barred, by_dane = hosts(derivation, *BARRED), hosts(derivation, Need.DANE)
     # what was seen of one server says nothing of another that takes its place
     ruled = wished(derivation, Level.ENCRYPT, besides=(dane.SOURCE, history.SOURCE))
     tls = hosts(derivation, Need.ENCRYPTED) or ruled
-    if not tls or not (failed or by_dane):
+    refused = hosts(derivation, Need.REFUSED)  # which DANE would not see to
+    if not refused and not (tls and (barred or by_dane)):
         return None
     words = []
-    if failed:
-        words.append(f"only by names can {_listed(failed)} be left out")
+    if barred:
+        words.append(f"only by names can {_listed(barred)} be left out")
     if by_dane:
         words.append(f"the TLSA records of {_listed(by_dane)} cannot be insisted on beside that")
     words.append("certificates have to be valid")
-    rule = "RFC 7672, 2.1.2" if failed else "RFC 7672, 2.2.1"
     because = f"{_listed(tls)}: TLS is due, whatever DANE says"
+    rule = "RFC 7672, 2.1.2" if barred else "RFC 7672, 2.2.1"
+    if refused:
+        because = f"{_listed(refused)} has to be passed over"
+        rule = _rules(servers(derivation, Need.REFUSED))
     return Answer(Lookup.FOUND, _secure(hosts(derivation, *USABLE)), because, rule, tuple(words))
 
 

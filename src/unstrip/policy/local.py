@@ -11,14 +11,15 @@ It plays the role of Exim's hosts_require_tls, for every protocol:
     override = true               # nobody else has a say, not even who asks for more (optional)
     unknown = "wait"              # mail waits while nobody knows about MTA-STS (optional)
 
-Of the rules that fit, the first one counts.
+Of the rules that fit, the first one counts. One that stands below another that fits all that it
+fits never does.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -35,8 +36,19 @@ _LAST_PORT = 65535
 _PIN = re.compile(r"sha256:([0-9a-fA-F]{64})")
 
 
+_OF_POSTFIX = re.compile("require: '(?:secure|dane|dane-only)' is none of ")
+
+
 class BadTable(ValueError):
-    """The table cannot be used; the message names the rule and the key."""
+    """The table cannot be used; the message names the rule and the key.
+
+    Attributes: hint: what may have been meant, "" if that is not known.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        found = _OF_POSTFIX.search(words)
+        self.hint = "verify is what Postfix calls secure; DANE needs no rule" if found else ""
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,8 +78,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.override and self.unknown == "wait":  # then nobody is asked
             raise ValueError("unknown: 'wait' does not go with override = true")
 
-    def fits(self, host: str, port: int, protocol: str) -> bool:
-        """Tell whether the rule is about this destination."""
+    def fits(self, host: str, port: int | None, protocol: str | None) -> bool:
+        """Tell whether the rule is about this destination, or all those that another is about."""
         return (
             _host_fits(self.host, host)
             and self.port in (None, port)
@@ -118,7 +130,8 @@ def opinions(
     sure = (number for number, of in about.items() if not set(of) <= set(unsigned))
     first = min(sure, default=None)
     if first is not None and table.rule[first].override:
-        return [_opinion(table, first, overrides=True)]
+        others = (number for number in about if number != first)
+        return [_opinion(table, first, overrides=True), *(_opinion(table, n) for n in others)]
     several = len(about) > 1
     return [_opinion(table, n, ", ".join(of) if several else "") for n, of in about.items()]
 
@@ -140,9 +153,30 @@ def waiting(table: Table, name: str, port: int, protocol: str, unknown: str) -> 
 
 def last_words(table: Table) -> str:
     """Say which rules override all others, "" if none does: whoever starts with it has to know."""
-    found = [(number, rule) for number, rule in enumerate(table.rule) if rule.override]
+    idle = dict(_idle(table))
+    found = [(n, rule) for n, rule in enumerate(table.rule) if rule.override and n not in idle]
     rules = "; ".join(f"{_named(number)}: {_asks(rule)}" for number, rule in found)
     return f"all other policies are overridden by {rules}" if rules else ""
+
+
+def idle(table: Table) -> str:
+    """Say which rules never count, "" if each may: whoever wrote them has to know."""
+    found = (
+        f"{_named(n)} never counts, for {_named(m)} fits all that it fits" for n, m in _idle(table)
+    )
+    return "; ".join(found)
+
+
+def _idle(table: Table) -> Iterator[tuple[int, int]]:
+    """Yield each rule that never counts, and one above it that fits all that it fits."""
+    for number, rule in enumerate(table.rule):
+        above = (
+            n
+            for n, each in enumerate(table.rule[:number])
+            if each.fits(rule.host, rule.port, rule.protocol)
+        )
+        if (first := next(above, None)) is not None:
+            yield number, first
 
 
 def _first(table: Table, name: str, port: int, protocol: str) -> int | None:

@@ -117,10 +117,17 @@ class Decision:
         return ", ".join(dict.fromkeys(policy.source for policy in self.because)) or "no policy"
 
     def instead_of(self) -> str:
-        """Say which sources have no say, and what they ask for: "dane (verify)"; "" for none."""
-        lost = (policy for policy in self.overridden if policy.enforced)
-        asked = ((p.source, "not to be used" if p.refuses else p.level.value) for p in lost)
-        return ", ".join(dict.fromkeys(f"{source} ({what})" for source, what in asked))
+        """Say which sources have no say, and what they ask for: "dane (verify)"; "" for none.
+
+        Another rule of the source that has the last word goes by its own name.
+        """
+        own = {policy.source for policy in self.because if policy.overrides}
+        lost = [policy for policy in self.overridden if policy.enforced]
+        named = (policy.rule if policy.source in own else policy.source for policy in lost)
+        asked = ("not to be used" if policy.refuses else policy.level.value for policy in lost)
+        return ", ".join(
+            dict.fromkeys(f"{name} ({what})" for name, what in zip(named, asked, strict=True))
+        )
 
 
 def decide(

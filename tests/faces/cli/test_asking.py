@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from pysequoia import Tsk
@@ -26,7 +25,6 @@ from unstrip.faces.cli.asking import (
 )
 from unstrip.faces.cli.speech import Complaint, Exit
 from unstrip.io.configuration import Configuration
-from unstrip.io.files import configuration_folder
 from unstrip.io.openpgp import sign
 from unstrip.io.store import default_path
 from unstrip.policy.local import Table
@@ -206,9 +204,7 @@ def test_a_list_that_is_kept_is_an_alarm_too(listed, home):
 @pytest.mark.parametrize("missing", ["list.json", "list.json.asc", "key.asc"])
 def test_who_only_looks_needs_neither_list_nor_table(listed, home, missing):
     (home / missing).unlink()
-    table = default_table()
-    table.parent.mkdir(parents=True, exist_ok=True)
-    table.write_text("no table")
+    (home / "policy.toml").write_text("no table")
 
     async def looked() -> None:
         async with asking(AskingOptions(listed), believing=False) as asked:
@@ -218,10 +214,6 @@ def test_who_only_looks_needs_neither_list_nor_table(listed, home, missing):
     asyncio.run(looked())
     with pytest.raises(Complaint):
         asyncio.run(asked_about(AskingOptions(listed)))
-
-
-def default_table() -> Path:
-    return configuration_folder() / "policy.toml"
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"[[rule]]\nhost = 1", b"#" * 1_048_577])
@@ -269,7 +261,7 @@ def test_who_has_no_home_is_told_what_to_give(home):
         said.append(done.stderr)
     assert "give --config" in said[0]
     assert "give --store FILE" in said[1]
-    assert "give --policy TOML" in said[2]
+    assert "home" not in said[2]  # the table is beside the configuration
 
 
 HOMELESS = """

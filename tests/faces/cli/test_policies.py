@@ -130,7 +130,7 @@ def test_a_refresh_without_trouble_has_not_failed():
     ],
 )
 def test_a_release_says_what_is_forgotten_and_what_is_not(known, visits, hosts, expected):
-    first, *others = forgotten("example.org", known, visits, hosts)
+    first, *others = forgotten("example.org", known, int(known is not None), visits, hosts)
     assert [first.removeprefix("example.org: "), *map(str.strip, others)] == expected
 
 
@@ -141,3 +141,9 @@ def test_a_policy_without_hosts_is_said_in_a_line():
 def test_a_record_goes_to_json_and_back():
     assert from_json(PolicyRecord, to_json(record(KNOWN))) == record(KNOWN)
     assert record(KNOWN).expires == NOW + timedelta(hours=23)
+
+
+def test_a_policy_that_could_not_be_read_is_forgotten_as_one():
+    told = list(forgotten("example.org", None, 1, 0, []))
+    assert told[0] == "example.org: forgotten: its policy"
+    assert "visits to its MX hosts are not" in told[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -143,8 +144,55 @@ def test_a_damaged_store_is_left_to_the_daemon():
     whole = default_path().read_bytes()
     ran = run("policy", "show")
     assert ran.code == 4
-    assert "if this was a store, `unstrip serve` saves what can be read of it" in ran.err
+    assert "if this was a store in a file, `unstrip serve` saves what can be read of it" in ran.err
     assert default_path().read_bytes() == whole
+
+
+# what cannot be read
+
+
+def spoil(domain: str = DOMAIN) -> None:
+    """Have one byte of what is known of a domain be another."""
+    with closing(sqlite3.connect(default_path())) as db, db:
+        db.execute(
+            "update policy set known = replace(known, 'enforce', 'enfoqce') where domain = ?",
+            (domain,),
+        )
+
+
+def test_a_policy_that_cannot_be_read_is_named_and_the_others_are_shown():
+    remember(known(), known(domain="a.example"))
+    spoil("a.example")
+    for words in (("show",), ("show", "--json")):
+        ran = run("policy", *words)
+        assert ran.code == 4
+        assert DOMAIN in ran.out
+        assert "the policy of a.example: Invalid enum value" in ran.err
+        assert "`unstrip policy forget DOMAIN` releases it unread" in ran.err
+    assert "the policy of a.example" in run("policy", "show", "a.example").err
+
+
+def test_a_policy_that_cannot_be_read_can_be_forgotten():
+    remember(known())
+    spoil()
+    ran = run("policy", "forget", DOMAIN)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"{DOMAIN}: forgotten: its policy\n")
+    assert run("policy", "show").out == "nothing is known\n"
+
+
+@pytest.mark.parametrize("words", [(), (DOMAIN, "a.example")])
+def test_a_policy_that_cannot_be_read_is_named_and_the_others_are_renewed(
+    home, pki, monkeypatch, words
+):
+    remember(known(age=2 * DAY), known(domain="a.example", age=2 * DAY))
+    spoil("a.example")
+    with published(home, pki, monkeypatch) as (options, web):
+        ran = run("policy", "refresh", *words, *options)
+        assert len(web.requests) == 1
+    assert ran.code == 4
+    assert f"{DOMAIN}: mode enforce, holds until" in ran.out
+    assert "the policy of a.example: Invalid enum value" in ran.err
 
 
 # refresh

@@ -121,6 +121,13 @@ def configure(home: Path, *listen: tuple[str, str], more: str = "") -> Path:
     return config
 
 
+def without(capability: int) -> tuple[str, ...]:
+    """A command before the daemon's that takes one of root's rights from it (capabilities(7))."""
+    drops = f"ctypes.CDLL(None).prctl(24, {capability}, 0, 0, 0)"  # PR_CAPBSET_DROP
+    code = f"import ctypes, os, sys; {drops}; os.execv(sys.argv[1], sys.argv[1:])"
+    return sys.executable, "-c", code
+
+
 @contextmanager
 def started(home: Path, *words: object, command: tuple[str, ...] = (), **kept: object):
     """The process, which does not outlive the block, whether it gets ready or not."""

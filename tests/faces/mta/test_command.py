@@ -7,8 +7,10 @@ import re
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.faces.mta.process import HERE, PATIENCE, configure, started
+from tests.faces.mta.process import HERE, PATIENCE, configure, started, without
 from unstrip.faces.mta.command import serve
+
+CHOWN = 0  # by which root gives files to any group
 
 
 def tried(*words: object) -> Result:
@@ -16,9 +18,9 @@ def tried(*words: object) -> Result:
     return CliRunner().invoke(serve, ["--check-config", *map(str, words)])
 
 
-def ended(home, *words):
+def ended(home, *words, **how):
     """Exit code, and both outputs."""
-    with started(home, *words) as daemon:
+    with started(home, *words, **how) as daemon:
         out, _ = daemon.process.communicate(timeout=PATIENCE)
         return daemon.process.returncode, out.decode(), daemon.log.read_text()
 
@@ -93,6 +95,14 @@ def test_a_place_that_cannot_be_had_is_told(tmp_path):
     )
     assert code == 4
     assert f"unstrip: error: unix:{tmp_path}/s: something is there" in errors
+
+
+def test_who_is_not_in_the_group_of_a_socket_is_told_how_to_get_there(tmp_path):
+    config = configure(tmp_path, ("exim", f"unix:{tmp_path}/s"), more='group = "mail"\n')
+    code, _, errors = ended(tmp_path, "--config", config, command=without(CHOWN))
+    assert code == 4
+    assert f"unstrip: error: unix:{tmp_path}/s: operation not permitted" in errors
+    assert "(SupplementaryGroups= in the unit)" in errors
 
 
 def test_a_store_that_cannot_be_opened_is_told_and_no_socket_stays(tmp_path):

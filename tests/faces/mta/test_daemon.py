@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
 
 from tests.faces.cli.names import DOMAIN, HOSTS, MX, resolving
-from tests.faces.mta.process import HERE, LISTEN, SERVER, TABLE, configure, serving, started
+from tests.faces.mta.process import (
+    HERE,
+    LISTEN,
+    SERVER,
+    TABLE,
+    configure,
+    serving,
+    started,
+    without,
+)
 from tests.faces.mta.world import NOTHING, ask
+from unstrip.faces.mta import daemon as daemon_module
+from unstrip.faces.mta.generation import generation
+from unstrip.faces.mta.log import Log
+from unstrip.faces.mta.systemd import Systemd
+from unstrip.io.configuration import read
+from unstrip.io.store import open_store
 
 ENCRYPT = b"10:OK encrypt,"
 VERIFY = b"OK secure match="
+DAC_OVERRIDE = 1  # by which root writes whatever the mode is
 ALL = (("socketmap", HERE), ("tcp-table", HERE), ("exim", HERE), ("http", HERE))
 
 
@@ -119,6 +137,59 @@ def test_health_says_whether_the_store_can_be_read(tmp_path):
         status, body = daemon.get("/healthz")
     assert status == 503
     assert "store.sqlite3 cannot be used" in json.loads(body)["error"]
+
+
+def test_health_says_what_was_not_reloaded_until_it_is(daemon, tmp_path):
+    def reloaded(level, words):
+        (tmp_path / "table.toml").write_text(TABLE.format(level))
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait(words)
+        return json.loads(daemon.get("/healthz")[1])
+
+    found = reloaded("always", " not reloaded ")
+    assert found["status"] == "ailing"
+    assert found["ails"][0].startswith("not reloaded: ")
+    assert "'always' is none of" in found["ails"][0]
+    assert reloaded("may", " info reloaded") == {"status": "ok"}
+    assert [line.split()[3] for line in daemon.lines if " believes " in line] == ["rules=1"] * 2
+
+
+def test_health_says_that_nobody_checks_dnssec_and_so_does_the_log(tmp_path):
+    with resolving(tmp_path, MX, *HOSTS) as config:
+        places = "".join(LISTEN.format(speaks, HERE) for speaks in ("socketmap", "http"))
+        text = config.read_text().replace("bad.example", "good.example")  # which is answered
+        config.write_text(f'store = "s"\n{text}{places}')
+        with serving(tmp_path, config) as daemon:
+            assert daemon.get("/healthz")[1] == b'{"status":"ok"}'
+            daemon.ask("socketmap", ask(DOMAIN))
+            assert "has wrong signatures" in daemon.wait(" warning no DANE ")
+            (ails,) = json.loads(daemon.get("/healthz")[1])["ails"]
+    assert ails.startswith("no DANE: 127.0.0.1 port ")
+
+
+def test_a_store_that_cannot_be_written_is_told_before_anybody_asks(tmp_path):
+    config, path = configure(tmp_path, ("http", HERE)), tmp_path / "store.sqlite3"
+    open_store(path).close()
+    path.chmod(0o444)
+    with serving(tmp_path, config, command=without(DAC_OVERRIDE)) as daemon:
+        assert "readonly" in daemon.wait(" error store fails to=write ")
+        assert json.loads(daemon.get("/healthz")[1])["status"] == "ailing"
+
+
+def test_a_store_that_never_comes_to_an_end_does_not_keep_the_daemon_from_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(daemon_module, "_LAST", 0.1)
+    said, over, settings = [], threading.Event(), read(configure(tmp_path))
+    daemon = daemon_module.Daemon(settings, lambda: settings, (), Log(said.append), Systemd({}))
+
+    async def within():
+        daemon._believed = await generation(settings, daemon._watch)
+        daemon._believed.aside.later(over.wait, 60)
+        await daemon._leave_store()
+
+    asyncio.run(within())
+    over.set()
+    assert "what is under way is given up" in said[-1]
+    daemon._believed.aside.later(daemon._believed.store.close).result(20)
 
 
 def test_what_root_need_not_be_is_said_to_root_alone(shared):

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
+from contextlib import closing
+from functools import partial
 from itertools import pairwise
 
 import pytest
 
 from tests.faces.mta.process import configure
+from tests.io.store.faults import full
+from tests.io.store.test_keeper import POLICY
 from unstrip.faces.mta.generation import generation
 from unstrip.faces.mta.health import Health
 from unstrip.faces.mta.log import Log
 from unstrip.faces.mta.watch import Watch
 from unstrip.io.assembly import NoList, Unusable
 from unstrip.io.configuration import read
+from unstrip.io.resolver import configured
+from unstrip.io.resolver.servers import system
+from unstrip.io.resolver.trust import Finding, Standing
+from unstrip.io.store import open_store
 
 
 @pytest.fixture
@@ -44,6 +53,9 @@ def written(home, more: str):
     if more == "timeout":
         path.write_text(path.read_text().replace("timeout = 1", "timeout = 2"))
         return path
+    if more == "system":
+        path.write_text(path.read_text().replace("servers =", "# servers ="))
+        return path
     name, _, value = more.partition("=")
     lines = [line for line in path.read_text().splitlines() if not line.startswith(f"{name} ")]
     path.write_text("\n".join([f"{name} = {value}" if "." not in name else "", *lines]))
@@ -71,6 +83,39 @@ def test_another_store_is_opened_and_the_old_one_is_left(tmp_path, watch):
     made(tmp_path, watch, 'store="other"', use=use)
 
 
+def test_another_store_is_told_of_what_the_process_holds(tmp_path, watch):
+    async def within():
+        before = await generation(read(configure(tmp_path)), watch)
+        with full():
+            await before.aside.do(before.store.remember, None, POLICY)
+        after = await generation(read(written(tmp_path, 'store="other"')), watch, before)
+        with full():
+            before.leave(after)
+            found = await after.aside.do(after.store.known, POLICY.domain)
+            await before.aside.do(int)
+        await after.close()
+        return found
+
+    assert asyncio.run(within()) == POLICY
+    assert watch.alarms["store"] == 1  # of the one that was left
+    with closing(open_store(tmp_path / "other")) as store:
+        assert store.known(POLICY.domain) == POLICY
+
+
+def test_a_look_at_the_store_is_queued_once(tmp_path, watch):
+    def use(only):
+        over, looks = threading.Event(), []
+        only.store.tended.look = lambda: looks.append(1)
+        only.aside.later(over.wait, 20)
+        for _ in range(50):
+            only.health()
+        over.set()
+        only.aside.later(int).result(20)
+        assert looks == [1]
+
+    made(tmp_path, watch, use=use)
+
+
 def test_another_resolver_is_made_and_the_old_one_is_left(tmp_path, watch):
     closed = []
 
@@ -81,6 +126,45 @@ def test_another_resolver_is_made_and_the_old_one_is_left(tmp_path, watch):
 
     made(tmp_path, watch, "timeout", use=use)
     assert closed == ["before", "after"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("127.0.0.1", "192.0.2.53"), ("192.0.2.53", "127.0.0.1")]
+)
+def test_servers_that_the_system_names_are_asked_from_the_next_reading_on(
+    tmp_path, watch, monkeypatch, before, after
+):
+    known = tmp_path / "resolv.conf"
+    monkeypatch.setattr(configured, "system", partial(system, path=known))
+
+    async def within():
+        found = None
+        for address in (before, before, after):
+            known.write_text(f"nameserver {address}\n")
+            yield (found := await generation(read(written(tmp_path, "system")), watch, found))
+
+    async def all_of_them():
+        return [each async for each in within()]
+
+    first, second, third = asyncio.run(all_of_them())
+    assert first.resolver is second.resolver
+    assert [str(each) for each in third.resolver.backend.servers] == [after]
+    assert ("another machine" in third.inquiry._distrust) is (after == "192.0.2.53")
+    third.store.close()
+
+
+def test_another_resolver_knows_whom_the_one_before_has_seen_to_stop_validating(tmp_path, watch):
+    lost = Finding(Standing.LOST)
+
+    async def within():
+        before = await generation(read(configure(tmp_path)), watch)
+        (trust,) = before.resolver.backend.trust.values()
+        trust._known = lost
+        return await generation(read(written(tmp_path, "timeout")), watch, before)
+
+    after = asyncio.run(within())
+    assert [trust._known for trust in after.resolver.backend.trust.values()] == [lost]
+    after.store.close()
 
 
 def test_a_store_that_broke_is_told_once_anybody_has_looked(tmp_path, watch):

@@ -47,6 +47,11 @@ def test_what_cannot_be_written_is_said_and_is_no_reason_not_to_be_asked(store):
     assert body["ails"][1:] == ["what was found out of 1 domain is not written yet"]
 
 
+def test_what_else_should_be_looked_at_stands_beside_it(store):
+    assert health(store).also("", "not reloaded: x").ails == ("not reloaded: x",)
+    assert health(store).also("") == Health()
+
+
 def test_what_was_lost_is_said_for_as_long_as_it_matters(path, store):
     with closing(open_store(path)) as other:
         other.lose(datetime(2026, 11, 22, tzinfo=UTC))

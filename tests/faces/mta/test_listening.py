@@ -7,10 +7,13 @@ import os
 import pwd
 import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from unstrip.faces.mta.listening import CannotListen, ears
+from unstrip.faces.mta import listening
+from unstrip.faces.mta.listening import CannotListen, Ear, ears
 from unstrip.io.serving import Place
 
 
@@ -66,6 +69,63 @@ def test_a_socket_at_which_somebody_listens_is_left_alone(tmp_path):
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(tmp_path / "s"))
     first.close()
+
+
+def test_one_at_which_another_program_listens_is_left_alone(tmp_path):
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "s"))
+        other.listen()
+        with pytest.raises(CannotListen, match="somebody listens there already"):
+            one(Place("exim", f"unix:{tmp_path}/s"))
+        assert (tmp_path / "s").is_socket()
+
+
+def test_of_two_that_start_at_once_one_listens_and_the_other_says_so(tmp_path):
+    def start(_: int) -> Ear | None:
+        try:
+            return one(Place("exim", f"unix:{tmp_path}/s"))
+        except CannotListen:
+            return None
+
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(100):
+            (ear,) = (found for found in threads.map(start, range(2)) if found)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(tmp_path / "s"))
+            ear.close()
+
+
+def test_what_is_put_in_its_place_does_not_get_its_owner_and_mode(tmp_path, monkeypatch):
+    path, victim = tmp_path / "s", tmp_path / "victim"
+    victim.touch(0o600)
+
+    def swapped(where: Path) -> tuple[int, int]:
+        found = where.lstat()
+        path.unlink()
+        path.symlink_to(victim)
+        return found.st_dev, found.st_ino
+
+    monkeypatch.setattr(listening, "_mark", swapped)
+    with pytest.raises((CannotListen, OSError)):
+        one(Place("exim", f"unix:{path}", mode="0666"))
+    assert victim.stat().st_mode & 0o777 == 0o600
+
+
+def test_where_somebody_listens_already_it_is_said_once_and_with_how_to_find_out(tmp_path):
+    first, second = one(Place("exim", f"unix:{tmp_path}/s")), one(Place("http", "127.0.0.1:0"))
+    for ear in (first, second):
+        with pytest.raises(CannotListen) as refused:
+            one(Place("http", ear.where))
+        assert "`ss -lnp` says who" in refused.value.hint
+    assert str(refused.value) == f"{second.where}: address already in use"
+    first.close()
+    second.close()
+
+
+def test_what_else_keeps_it_from_listening_is_explained_on_a_page(tmp_path):
+    with pytest.raises(CannotListen) as refused:
+        one(Place("exim", f"unix:{tmp_path}/nowhere/s"))
+    assert refused.value.hint == "see [[serve.listen]] in docs/reference/configuration.md"
 
 
 @pytest.mark.parametrize("make", ["touch", "mkdir"])

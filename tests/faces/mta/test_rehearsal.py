@@ -20,7 +20,8 @@ LISTED = '[list]\nfile = "list.json"\nkey = "key.asc"\n'
 @pytest.fixture
 def said(tmp_path):
     """Rehearses a configuration; a table and a store are there, unless they are named otherwise."""
-    (tmp_path / "table.toml").write_text('[[rule]]\nhost = "*"\nrequire = "may"\n' * 2)
+    rules = (f'[[rule]]\nhost = "{host}"\nrequire = "may"\n' for host in ("example.org", "*"))
+    (tmp_path / "table.toml").write_text("".join(rules))
 
     def rehearse(text="", *, plain=True):
         usual = 'policy = "table.toml"\nstore = "store"\n' if plain else ""
@@ -47,7 +48,7 @@ def test_it_says_what_it_would_do(said, tmp_path):
     assert told[1] == f"remembers in {tmp_path}/store, which is yet to be made"
     assert told[2] == "asks 127.0.0.1, 192.0.2.1 (trusted), and tries whether it validates"
     assert told[3].startswith("trusts the roots in /")
-    assert told[4:] == ["has 2 rules of its own"]
+    assert told[4:] == [f"has 2 rules of its own, in {tmp_path}/table.toml"]
     assert errors(said(asked + place)) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table.toml"]
 
@@ -182,3 +183,10 @@ def test_rules_that_override_all_other_policies_are_warned_of(said, tmp_path):
     (tmp_path / "table.toml").write_text(rule)
     words = "all other policies are overridden by rule 1: example.org require may"
     assert words in only(said(), Weight.WARNING)
+
+
+def test_a_rule_that_never_counts_is_warned_of(said, tmp_path):
+    rule = '[[rule]]\nhost = "example.org"\nrequire = "may"\n'
+    (tmp_path / "table.toml").write_text(f"{rule}{rule}override = true\n")
+    (words,) = (each for each in only(said(), Weight.WARNING) if "rule" in each)
+    assert words == "rule 2 never counts, for rule 1 fits all that it fits"

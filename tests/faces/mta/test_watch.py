@@ -85,7 +85,17 @@ def test_who_looked_for_a_policy_is_counted(watch):
     assert watch.turns == {"first": 1, "shared": 2}
 
 
-def test_a_rule_that_overrides_is_told_and_is_no_alarm(watch, lines):
-    watch.overriding("all other policies are overridden by rule 1: * require may")
-    assert " warning overriding " in lines[0]
+def test_a_resolver_that_nobody_believes_is_told_once_and_when_that_is_over(watch, lines):
+    def heard(security):
+        watch.hear(Dns("a.example", Kind.MX), DnsAnswer(Status.FOUND, security=security, words="x"))
+        return watch.distrust
+
+    def told():
+        return [line.partition("Z ")[2].strip() for line in lines if "DANE" in line]
+
+    assert watch.distrust == ""
+    assert [heard(Security.UNCHECKED), heard(Security.UNCHECKED)] == ["x", "x"]
+    assert told() == ["warning no DANE words=x"]
+    assert [heard(Security.SECURE), heard(Security.INSECURE)] == ["", ""]
+    assert told()[1:] == ["info DANE words='the resolver is believed now'"]
     assert not any(watch.alarms.values())

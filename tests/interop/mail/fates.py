@@ -59,6 +59,22 @@ FATES: Final = {
     HONEST: Fate.ARRIVED,
 }
 IMPERSONATION: Final = "own-certificate"
+# Tricks beside those, on a few domains each.
+FEW: Final = (
+    "tlsa-3-1-1.example",
+    "sts-alone.example",
+    "ruled-encrypt.example",
+    "no-policy.example",
+)
+EXACT: Final = ("mx-not-in-policy.example", "no-mx-and-sts.example", "ruled-verify.example")
+BESIDE: Final = {
+    "mask-banner": dict.fromkeys(FEW, Fate.ARRIVED),
+    "refuse-hellos": dict.fromkeys(FEW, Fate.WAITED),
+    "impostor": {
+        **dict.fromkeys((*EXACT, "sts-alone.example"), Fate.WAITED),
+        "no-policy.example": Fate.READ,
+    },
+}
 
 
 def promise(case: Case) -> Promise:

@@ -12,7 +12,7 @@ from tests.interop.mail.letters import marks
 from tests.interop.servers import PATIENCE
 
 SAID: Final = re.compile(r"postfix/(\w+)\[(\d+)\]: (.*)")
-TLS: Final = re.compile(r"TLS connection established from \S+ (\S+) with cipher (\S+)")
+TLS: Final = re.compile(r"TLS connection established from \S+(?: to \S+)? (\S+) with cipher (\S+)")
 QUEUED: Final = re.compile(r"([0-9A-F]+): (client|message-id)=(\S+)")
 
 

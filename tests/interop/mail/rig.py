@@ -1,5 +1,6 @@
 """Everything between a sender and the mailboxes, running."""
 
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.faces.mta.process import HERE, LISTEN, Daemon, serving
 from tests.interop.mail.receivers import Destination
 from tests.interop.mail.road import BEHIND, Road, a_road
+from tests.interop.mail.tricks import own_tricks
 from tests.interop.servers import LOCALHOST, Certificates, UnavailableError, dovecot, issue
 from tests.interop.servers.machine import make_home, make_private
 from tests.interop.servers.postfix import SENDING_SERVICES
@@ -21,14 +23,24 @@ from tests.interop.world import World, a_world
 from tests.interop.world.cases import PARENT
 from tests.interop.world.mail_hosts import Receivers
 from tests.interop.world.operator import Operator
+from tests.interop.world.world import EVERYBODY
 from unstrip.certificates import spki
 from unstrip.io.store import open_store
 from unstrip.policy.history import STEADY_TIME
 
+TABLE_NAME: Final = "table.toml"
 TABLE: Final = """\
 [[rule]]
 host = "ruled-encrypt.{parent}"
 require = "encrypt"
+
+[[rule]]
+host = "ruled-encrypt-insecure-mx-with-tlsa.{parent}"
+require = "encrypt"
+
+[[rule]]
+host = "relay.{parent}"
+require = "verify"
 
 [[rule]]
 host = "ruled-verify.{parent}"
@@ -60,8 +72,9 @@ WITHIN: Final = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 class Rig:
     """All of it.
 
-    Attributes: home: a directory that every user can enter; certificates: for a sender's own
-        listener, and the roots that it is to trust; within: what a sender is run by.
+    Attributes: home: a directory that every user can enter; table: that of the daemon's operator;
+        certificates: for a sender's own listener, and the roots that it is to trust; within: what a
+        sender is run by.
     """
 
     home: Path
@@ -69,8 +82,16 @@ class Rig:
     road: Road
     destination: Destination
     daemon: Daemon
+    table: Path
     certificates: Certificates
     within: Sequence[str]
+
+    def rule(self, text: str) -> None:
+        """Have the operator write one more rule, and the daemon read it."""
+        reloads = sum(" reloaded" in line for line in self.daemon.lines)
+        self.table.write_text(f"{self.table.read_text()}\n{text}")
+        self.daemon.process.send_signal(signal.SIGHUP)
+        self.daemon.wait(" reloaded", reloads + 1)
 
 
 @contextmanager
@@ -84,13 +105,15 @@ def a_rig(directory: Path) -> Iterator[Rig]:
         boxes = enter(dovecot(home, own, mail_location=f"maildir:{mailboxes}/%d"))
         world = enter(a_world(home, receivers(home, boxes.lmtp)))
         at = world.addresses
-        road = enter(a_road(at.honest, at.private, at.expired, at.clear))
+        own_ones = own_tricks(world.authority, EVERYBODY)
+        road = enter(a_road(own_ones, at.honest, at.private, at.expired, at.clear))
         operator = Operator(world, make_home(home, "operator"))
         teach(operator)
         daemon = enter(a_daemon(operator))
         destination = Destination(home / "receivers.log", mailboxes)
         trusting = replace(own, ca=world.ca)
-        yield Rig(home, world, road, destination, daemon, trusting, within(home, at.resolver))
+        table, runner = operator.home / TABLE_NAME, within(home, at.resolver)
+        yield Rig(home, world, road, destination, daemon, table, trusting, runner)
 
 
 def receivers(home: Path, lmtp: int) -> Receivers:
@@ -133,10 +156,10 @@ def teach(operator: Operator) -> None:
 def a_daemon(operator: Operator) -> Iterator[Daemon]:
     """Ours, as a process of its own, at any free ports, with this operator's store and a table."""
     pem = operator.world.papers.honest.read_text("ascii")
-    (operator.home / "table.toml").write_text(TABLE.format(parent=PARENT, pin=pin(pem)))
+    (operator.home / TABLE_NAME).write_text(TABLE.format(parent=PARENT, pin=pin(pem)))
     config = operator.home / "daemon.toml"
     places = "".join(LISTEN.format(speaks, HERE) for speaks in ("socketmap", "exim", "http"))
-    top = f'store = "{operator.store}"\npolicy = "table.toml"\n'
+    top = f'store = "{operator.store}"\npolicy = "{TABLE_NAME}"\n'
     config.write_text(f"{top}{operator.configuration}{places}")
     trust = {"SSL_CERT_FILE": f"{operator.world.ca}"}
     with serving(operator.home, config, environment=trust) as daemon:

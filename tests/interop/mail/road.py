@@ -6,7 +6,7 @@ kept as it crossed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from tests.interop.attempts import loop_apart
 from tests.interop.mail.letters import marks
 from unstrip.lab.crossings import Crossing, Leg, in_clear
 from unstrip.lab.middlebox import Middlebox, middlebox
+from unstrip.lab.trick import Trick
 from unstrip.lab.tricks import trick_named
 
 SMTP: Final = 25
@@ -39,9 +40,13 @@ class Visit:
 
 
 class Road:
-    """The road while there is traffic on it; `play` changes what happens to those who come."""
+    """The road while there is traffic on it; `play` changes what happens to those who come.
 
-    def __init__(self) -> None:
+    Args: own: tricks beside those of the lab.
+    """
+
+    def __init__(self, own: Mapping[str, type[Trick]]) -> None:
+        self._own = own
         self._boxes: list[Middlebox] = []
         self._heard: list[tuple[str, Crossing]] = []  # at which address, and what
         self._tricks: dict[tuple[str, int], str] = {}  # by connection
@@ -49,7 +54,7 @@ class Road:
     def play(self, trick: str) -> None:
         """Do this from now on to everybody who comes, at all addresses."""
         for box in self._boxes:
-            box.trick = trick_named(trick)
+            box.trick = self._own.get(trick) or trick_named(trick)
 
     def visits(self) -> list[Visit]:
         """What was written, connection by connection."""
@@ -84,9 +89,9 @@ class Road:
 
 
 @contextmanager
-def a_road(*addresses: str) -> Iterator[Road]:
+def a_road(own: Mapping[str, type[Trick]], *addresses: str) -> Iterator[Road]:
     """The road to servers at these addresses; honest, to begin with."""
-    road, stack = Road(), AsyncExitStack()
+    road, stack = Road(own), AsyncExitStack()
     with loop_apart() as wait:
         try:
             wait(road.open(stack, addresses))

@@ -77,6 +77,7 @@ trace unix - - n - 0 bounce
 pickup unix n - n 60 1 pickup
 lmtp unix - - n - - lmtp
 showq unix n - n - - showq
+scache unix - - n - 1 scache
 smtp unix - - n - - smtp
 """
 SENDER: Final = {
@@ -86,6 +87,7 @@ SENDER: Final = {
     "inet_protocols": "ipv4",
     "in_flow_delay": "0",
     "smtp_tls_loglevel": "1",
+    "compatibility_level": "2",  # an old configuration: pins are then of MD5 by default
 }
 POSTQUEUE: Final = Path("/usr/sbin/postqueue")
 

@@ -221,6 +221,7 @@ SERVERS: Final = {
     "private-certificate-and-sts": all_webpki("mx"),
     "expired-certificate-with-tlsa": all_dane("mx"),
     "expired-certificate-and-sts": all_webpki("mx"),
+    "certificate-by-sni": all_webpki("mx"),
 }
 
 ANSWERS: Final[dict[str, Answer]] = {

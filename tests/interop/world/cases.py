@@ -17,6 +17,8 @@ HOSTS: Final = f"hosts.{PARENT}"  # signed; has servers for other domains
 UNSIGNED_HOSTS: Final = f"unsigned-hosts.{PARENT}"
 BOGUS: Final = f"bogus.{PARENT}"
 CHAT: Final = f"chat.{PARENT}"
+RELAY: Final = f"relay.{PARENT}"  # takes mail for others, and has no policy
+BY_SNI: Final = f"certificate-by-sni.{PARENT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,8 @@ SERVERS: Final = (
         "@ MX 10 mx\nmx A {expired}\n_25._tcp.mx TLSA {expired-3-1-1}\n",
     ),
     Case("expired-certificate-and-sts", f"@ MX 10 mx\nmx A {{expired}}\n{STS}", ENFORCED),
+    # RFC 8461, 7.1: a good one, but only for who asks for it by name
+    Case("certificate-by-sni", f"@ MX 10 mx\nmx A {{private}}\n{STS}", policy("mx.{domain}")),
 )
 
 CASES: Final = (
@@ -233,10 +237,13 @@ CASES: Final = (
     *SERVERS,
 )
 BY_NAME: Final = {case.name: case for case in CASES}
+# TLS is due at one of its servers, and DANE at the other
+RULED_UNSIGNED: Final = "ruled-encrypt-insecure-mx-with-tlsa"
 # of which an operator has something to say: the first ones have no policy of their own
 OPERATORS: Final = (
     *(Case(name, ONE) for name in ("ruled-encrypt", "ruled-verify", "ruled-pin")),
     *(Case(name, ONE) for name in ("visited", "steady")),
+    Case(RULED_UNSIGNED, f"@ MX 10 mx.{HOSTS}.\n@ MX 20 mx.{UNSIGNED_HOSTS}.\n", signed=False),
     Case("overridden", f"{ONE}_25._tcp.mx TLSA {{private-3-1-1}}\n"),
     Case("not-found-out", ONE + STS, Served(BODY, status="500 Internal Server Error")),
 )
@@ -250,6 +257,7 @@ BACKGROUND: Final = (
         "hosts",
         "mx A {honest}\nrefusing A {refusing}\nsilent A {silent}\n" + DANE + STS_RECORD,
     ),
+    Case("relay", "@ A {honest}\n"),
     Case("unsigned-hosts", "mx A {honest}\n", signed=False),
     Case("bogus", "@ A {honest}\n", forged={"{honest}": "192.0.2.66"}),
     Case(

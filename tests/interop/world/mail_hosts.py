@@ -15,6 +15,7 @@ from tests.interop.servers.postfix import (
     write_postfix_files,
 )
 from tests.interop.world.addresses import Addresses
+from tests.interop.world.cases import BY_SNI
 from tests.interop.world.papers import Papers
 
 LISTENER: Final = """\
@@ -50,11 +51,16 @@ def mail_hosts(
     server = SmtpServer(*free_ports(2))
     make_postfix_directories(home)
     usual = Certificates(made.honest, made.honest, made.ca)
-    parameters = postfix_parameters(home, usual) | receivers.settings
+    parameters = postfix_parameters(home, usual) | by_name(made) | receivers.settings
     listening = "".join(listeners(addresses, made, receivers.port))
     write_postfix_files(home / "etc", server, parameters, listening + receivers.services)
     with running([master, "-c", f"{home}/etc", "-d"], home, server.smtp):
         yield
+
+
+def by_name(made: Papers) -> dict[str, str]:
+    """Whoever is asked for this name shows the honest certificate, at every address."""
+    return {"tls_server_sni_maps": f"inline:{{ {{ mx.{BY_SNI} = {made.honest} }} }}"}
 
 
 def listeners(addresses: Addresses, made: Papers, port: int) -> Iterator[str]:

@@ -57,14 +57,16 @@ fails = "{bogus}"
 class World:
     """The world while it is running.
 
-    Attributes: ca: the roots to trust, PEM; papers: what the servers show; addresses: of its
-        servers; chat: its ports; policies: the policy host, whose answers may be changed;
-        policy_host, name_server, resolver: to be put out and on again.
+    Attributes: ca: the roots to trust, PEM; authority: one of them, for more certificates; papers:
+        what the servers show; addresses: of its servers; chat: its ports; policies: the policy
+        host, whose answers may be changed; policy_host, name_server, resolver: to be put out and on
+        again.
     """
 
     def __init__(self, directory: Path, authority: Authority, receivers: Receivers) -> None:
         self.addresses: Addresses = addresses()
         self._home, self._receivers = directory, receivers
+        self.authority = authority
         self.papers = papers(directory / "papers", mail_names(), [CHAT, f"server.{CHAT}"])
         self.ca = directory / "roots.pem"
         self.ca.write_bytes(self.papers.ca.read_bytes() + authority.ca_file.read_bytes())
@@ -101,9 +103,9 @@ class World:
         if served is not None:
             self.policies.answers[domain] = served
 
-    def publish(self, case: Case) -> None:
-        """Put another zone in a domain's place, with nothing of the old one in any cache."""
-        self._children[case.domain] = self._signed(case)
+    def publish(self, *cases: Case) -> None:
+        """Put other zones in domains' place, with nothing of the old ones in any cache."""
+        self._children |= {case.domain: self._signed(case) for case in cases}
         self._zones = family(PARENT, self._children.values())
         with self.without("name_server"):
             pass  # both begin anew, with the zones as they are now

@@ -178,6 +178,16 @@ def by_udp(first: Script, then: Script = address) -> Script:
     return lambda call: (then if call.tcp else first)(call)
 
 
+@dataclass
+class Changing:
+    """A server that does by and by what another script says."""
+
+    script: Script
+
+    def __call__(self, call: Call) -> None:
+        self.script(call)
+
+
 def silent(call: Call) -> None:
     """Say nothing at all."""
 

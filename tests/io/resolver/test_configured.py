@@ -8,11 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.io.resolver.nameserver import QUESTION, address, name_server, silent, validating
+from tests.io.resolver.nameserver import (
+    QUESTION,
+    Changing,
+    address,
+    name_server,
+    silent,
+    validating,
+)
 from unstrip.io.configuration import Configuration, parse
 from unstrip.io.resolver import configured as configuring
 from unstrip.io.resolver import servers, unbound
 from unstrip.io.resolver.configured import distrust, resolver
+from unstrip.io.resolver.configured import servers as servers_of
 from unstrip.io.resolver.servers import Server
 from unstrip.io.resolver.unbound import Unavailable
 from unstrip.policy.questions import DnsAnswer, Security, Status
@@ -132,3 +140,26 @@ def test_without_libunbound_there_is_no_resolver_and_no_other_in_its_place(no_li
     assert "apt-get install libunbound8" in distrust(configuration)
     with pytest.raises(Unavailable, match="apt-get install libunbound8"):
         resolver(configuration)
+
+
+def test_the_servers_are_each_there_once_and_those_of_the_system_as_they_are_now(system):
+    named = configured('servers = ["127.0.0.1", "::1", "127.0.0.1"]\ntrusted = ["::1"]')
+    assert servers_of(named) == (Server("127.0.0.1"), Server("::1", trusted=True))
+    for address_ in ("192.0.2.53", "127.0.0.1"):
+        system(f"nameserver {address_}\n")
+        assert servers_of(Configuration()) == (Server(address_),)
+    assert servers_of(configured('backend = "libunbound"')) == ()
+
+
+def test_the_next_resolver_knows_what_the_one_before_has_found_out():
+    script = Changing(validating(GOOD, BAD, address))
+    with name_server(script) as there:
+        settings = at(there.server)
+
+        async def within():
+            before = resolver(settings)
+            await before.ask(QUESTION)
+            script.script = address
+            return await resolver(settings, before).ask(QUESTION)
+
+        assert asyncio.run(within()).status is Status.DISTRUSTED

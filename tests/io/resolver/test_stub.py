@@ -11,6 +11,7 @@ from tests.io.resolver.nameserver import (
     LOCALHOST,
     NO_TEST,
     SOA,
+    Changing,
     address,
     after,
     asked,
@@ -20,7 +21,7 @@ from tests.io.resolver.nameserver import (
 )
 from unstrip.io.resolver.servers import Server
 from unstrip.io.resolver.stub import Stub
-from unstrip.io.resolver.trust import SelfTest
+from unstrip.io.resolver.trust import SelfTest, Standing
 from unstrip.policy.questions import Address, Dns, Kind, Security, Status
 
 GOOD, BAD = "good.example", "bad.example"
@@ -160,12 +161,56 @@ def test_who_makes_one_stop_validating_turns_no_dane_off():
         resolver = stub(there, never)
         assert asked(resolver).security is Security.SECURE
         tampered = True
-        for trust in resolver._trust.values():
+        for trust in resolver.trust.values():
             trust._until = float("-inf")  # an hour later
         found = asked(resolver)
     assert found.failed
     assert found.status is Status.DISTRUSTED
     assert "though it did" in found.words
+
+
+def test_what_is_not_vouched_for_by_one_that_has_just_stopped_validating_is_not_believed():
+    script = Changing(validating(GOOD, BAD, authentic))
+
+    with name_server(script) as there:
+        resolver = stub(there)
+        assert asked(resolver).security is Security.SECURE
+        script.script = address  # as unbound without its trust anchor
+        for trust in resolver.trust.values():
+            trust._fresh = float("-inf")  # a minute later
+        found = asked(resolver)
+        tried = [call for call in there.calls if GOOD in str(call.query.question[0].name)]
+        assert asked(resolver).status is Status.DISTRUSTED
+    assert found.status is Status.DISTRUSTED
+    assert "good.example is signed, and it does not say so, though it did" in found.words
+    assert len(tried) == 2
+
+
+def test_one_that_still_validates_is_asked_for_a_proof_once_and_its_answer_counts():
+    with validator(address) as there:
+        resolver = stub(there)
+        asked(resolver)
+        before = len(there.calls)
+        for trust in resolver.trust.values():
+            trust._fresh = float("-inf")
+        found = [asked(resolver).security for _ in range(3)]
+        assert len(there.calls) == before + 3 + 3  # with two names, one of them unchecked as well
+    assert found == [Security.INSECURE] * 3
+
+
+def test_who_takes_the_place_of_another_knows_which_of_its_servers_validated():
+    script = Changing(validating(GOOD, BAD, authentic))
+
+    with name_server(script) as there, validator(address) as other:
+        before = stub(there)
+        asked(before)
+        script.script = address
+        after = stub(there, other)
+        after.follow(before)
+        assert asked(stub(there)).security is Security.UNCHECKED  # as if it had never validated
+        asked(after)
+    standings = [trust.known.standing for trust in after.trust.values()]
+    assert standings == [Standing.LOST, Standing.PROVED]
 
 
 def test_who_silences_the_names_of_the_self_test_does_not_get_an_unchecked_answer():

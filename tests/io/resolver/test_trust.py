@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from unstrip.io.resolver.trust import AGAIN, RETRY, SelfTest, Standing, Trust, try_out
+from unstrip.io.resolver.trust import AGAIN, FRESH, RETRY, SelfTest, Standing, Trust, try_out
 from unstrip.policy.questions import Address, Dns, DnsAnswer, Kind, Security, Status
 
 GOOD, BAD = Dns("good.example", Kind.A), Dns("bad.example", Kind.A)
@@ -172,3 +172,96 @@ def test_one_that_validated_and_does_no_more_is_lost_until_it_does_again(then):
     servant.answers = {GOOD: SECURE, BAD: BOGUS}
     clock.now += RETRY
     assert finding(trust) is Standing.PROVED
+
+
+# what is not signed, by the word of one that was proved
+
+
+def borne_out(trust, answer=INSECURE):
+    return asyncio.run(trust.borne_out(answer)).standing
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def servant():
+    return Servant()
+
+
+@pytest.fixture
+def proved(servant, clock):
+    trust = Trust(servant, TEST, clock=clock)
+    assert finding(trust) is Standing.PROVED
+    servant.asked.clear()
+    return trust
+
+
+def test_an_unsigned_answer_is_believed_for_a_while_after_a_proof_and_then_after_another(
+    proved, servant, clock
+):
+    clock.now += FRESH - 1
+    assert borne_out(proved) is Standing.PROVED
+    assert servant.asked == []
+    clock.now += 1
+    assert borne_out(proved) is Standing.PROVED
+    assert servant.asked == [GOOD, BAD]
+    servant.answers[GOOD] = INSECURE
+    clock.now += FRESH
+    assert borne_out(proved) is Standing.LOST
+    assert proved.known.standing is Standing.LOST
+
+
+def test_whatever_it_vouches_for_is_a_proof(proved, servant, clock):
+    for _ in range(9):
+        clock.now += FRESH - 1
+        assert borne_out(proved, SECURE) is Standing.PROVED
+        assert borne_out(proved) is Standing.PROVED
+    assert servant.asked == []
+
+
+@pytest.mark.parametrize("answer", [DOWN, SERVFAIL, BOGUS])
+def test_a_failure_proves_nothing_and_needs_no_proof(proved, servant, clock, answer):
+    clock.now += FRESH
+    assert borne_out(proved, answer) is Standing.PROVED
+    assert servant.asked == []
+    borne_out(proved)
+    assert servant.asked == [GOOD, BAD]
+
+
+def test_that_it_vouches_for_something_does_not_put_its_next_trial_off(proved, servant, clock):
+    clock.now += AGAIN - 1
+    borne_out(proved, SECURE)
+    clock.now += 1
+    finding(proved)
+    assert servant.asked == [GOOD, BAD]
+
+
+def test_silence_in_the_trial_takes_nothing_back_and_it_is_not_tried_at_each_answer(
+    proved, servant, clock
+):
+    servant.answers = {GOOD: DOWN, BAD: DOWN}
+    clock.now += FRESH
+    for _ in range(9):
+        assert borne_out(proved) is Standing.PROVED
+    assert servant.asked == [GOOD, BAD]
+
+
+def test_many_unsigned_answers_at_once_wait_for_one_trial(proved, servant, clock):
+    clock.now += FRESH
+
+    async def many():
+        return await asyncio.gather(*(proved.borne_out(INSECURE) for _ in range(10)))
+
+    assert {found.standing for found in asyncio.run(many())} == {Standing.PROVED}
+    assert servant.asked == [GOOD, BAD]
+
+
+def test_who_follows_knows_that_it_was_proved_and_tries_it_all_the_same(proved, servant, clock):
+    servant.answers[GOOD] = INSECURE
+    after = Trust(servant, TEST, clock=clock)
+    after.follow(proved)
+    assert finding(after) is Standing.LOST
+    assert proved.known.standing is Standing.PROVED

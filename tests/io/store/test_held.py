@@ -83,6 +83,15 @@ def test_to_one_who_knows_nothing_all_is_owed():
     }
 
 
+def test_what_another_has_held_is_owed_as_well():
+    held, late = Held(), replace(policy(domain="b"), id="2")
+    held.keep("a", policy(domain="a"))
+    held.owe(None, late)
+    other = Held()
+    other.owe_all(held.all)
+    assert {owed.new for owed in other.unsaved.values()} == {policy(domain="a"), late}
+
+
 def test_who_is_put_off_comes_last():
     held = Held()
     for name in "abc":

@@ -70,7 +70,7 @@ def on_disk(path, domain=DOMAIN):
 
 def test_while_all_is_well_it_is_the_store(path, keeper, ear):
     assert keeper.remember(None, POLICY) == POLICY == keeper.known(DOMAIN) == on_disk(path)
-    keeper.keep_derived("a", NOW, NOW + timedelta(hours=1), b"x")
+    keeper.keep_derived("a", NOW, NOW + timedelta(hours=1), b"x", keeper.era())
     assert keeper.derived("a", NOW) == b"x"
     assert keeper.derivations(NOW, "", 9) == [("a", b"x")]
     kept = KeptList("A", NOW, b"body")
@@ -92,7 +92,7 @@ def test_on_a_full_disk_what_is_learnt_is_held_and_written_later(path, keeper, e
         assert keeper.remember(None, POLICY) == POLICY
         assert keeper.known(DOMAIN) == POLICY
         assert keeper.known(NONE.domain) == NONE
-        keeper.keep_derived("a", NOW, NOW + timedelta(hours=1), b"x")
+        keeper.keep_derived("a", NOW, NOW + timedelta(hours=1), b"x", keeper.era())
         assert keeper.unsaved == 1
         assert "cannot be used" in keeper.tended.ails[WRITE]
         assert keeper.tended.ails.keys() == {WRITE}
@@ -128,7 +128,7 @@ def test_what_was_released_meanwhile_stays_so(path, keeper):
 
 
 def test_what_was_derived_of_less_is_not_used(path, keeper):
-    keeper.keep_derived(DOMAIN, NOW, NOW + timedelta(hours=1), b"loose")
+    keeper.keep_derived(DOMAIN, NOW, NOW + timedelta(hours=1), b"loose", keeper.era())
     with full():
         keeper.remember(None, POLICY)
         assert keeper.derived(DOMAIN, NOW) is None
@@ -273,6 +273,63 @@ def test_of_two_who_notice_one_moves_it_aside(path, ear):
         assert (one.known("n1.example"), other.known("n1.example")) == (None, None)
         assert (one.tended.rescues, other.tended.rescues) == (1, 0)
         assert other.lost("n1.example")
+
+
+def test_one_byte_that_is_wrong_costs_no_more_than_its_policy(path, ear):
+    with closing(Keeper(path, ear)) as keeper:
+        for name in ("a.example", "b.example"):
+            keeper.remember(None, replace(POLICY, domain=name))
+        spoil = "update policy set known = replace(known, 'enforce', 'enfoqce')"
+        keeper.tended._store._database.run(f"{spoil} where domain = 'b.example'")
+        assert keeper.known("b.example") == replace(POLICY, domain="b.example")  # it was held
+        keeper.tended._again = 0.0
+        keeper.look()
+        keeper.tended._store._database.run(f"{spoil} where domain = 'b.example'")
+    with closing(Keeper(path, ear)) as keeper:
+        assert keeper.known("b.example") is None
+        assert keeper.lost("b.example")
+        assert keeper.known("a.example") == replace(POLICY, domain="a.example")
+        assert keeper.lost("a.example") == ""
+        assert keeper.tended.rescues == 1
+
+
+def test_a_store_that_was_moved_is_made_anew_with_all_that_is_held(path, keeper, ear):
+    keeper.remember(None, POLICY)
+    keeper.remember(None, NONE)
+    for each in path.parent.glob(f"{path.name}*"):
+        each.rename(each.with_name(f"old-{each.name}"))
+    keeper.look()
+    assert keeper.known(DOMAIN) == POLICY == on_disk(path)
+    assert keeper.lost(NONE.domain)
+    assert keeper.lost(DOMAIN) == ""
+    assert len([said for said in ear.said if "another file" in said]) == 1
+
+
+# -- that another takes the place of -----------------------------------------------------------
+
+
+def test_what_is_held_is_handed_over_to_another_store_and_written_there(path, keeper, ear):
+    late = replace(POLICY, domain="late.example")
+    keeper.remember(None, POLICY)
+    with closing(Keeper(path.with_name("other"), ear)) as other:
+        newer = replace(POLICY, id="2", fetched=NOW + timedelta(minutes=1))
+        other.remember(None, newer)
+        with full():
+            keeper.remember(None, late)
+            other.inherit(keeper.everything())
+            assert other.known("late.example") == late
+        assert other.known(DOMAIN) == newer
+        assert other.unsaved == 0
+        assert on_disk(path.with_name("other"), "late.example") == late
+
+
+def test_what_could_not_be_written_to_the_end_is_told(path, ear):
+    keeper = Keeper(path, ear)
+    with full():
+        for name in ("a.example", "b.example"):
+            keeper.remember(None, replace(POLICY, domain=name))
+        keeper.close()
+    assert ear.said[-1] == "a store was left without what was found out of 2 domains"
 
 
 # -- the clock ---------------------------------------------------------------------------------

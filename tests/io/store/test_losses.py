@@ -54,7 +54,7 @@ def test_a_clean_answer_clears_a_domain_and_a_failure_does_not(store, looked, cl
 def test_whoever_forgets_a_domain_by_command_has_it_cleared(store):
     store.lose(NOW)
     store.remember(None, FAILED)
-    assert store.release(DOMAIN) == 1
+    assert store.release(DOMAIN) == (1, 0)
     assert store.lost(DOMAIN) == ""
 
 

@@ -1,4 +1,4 @@
-"""Policies in the store: none is lost to a failure, to an older list, or to a clock set back."""
+"""Policies in the store: none is lost to a failure, or to an older list."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_policy_that_cannot_be_read_is_an_error_and_stays(store, known):
         with pytest.raises(StoreError):
             use()
     assert store._database.rows("select known from policy") == [(known,)]
-    assert store.release(DOMAIN) == 1
+    assert store.release(DOMAIN) == (1, 0)
 
 
 TROUBLE = '{"domain": "example.org", "fetch": {"words": "", "certain": true, %s}}'
@@ -122,7 +122,7 @@ def test_a_row_that_is_damaged_is_an_error_whatever_is_in_it(path):
     with closing(open_store(path)) as store:
         for name in (DOMAIN, "a.example"):
             store.remember(None, Known(name, looked=NOW))
-        store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived")
+        store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived", store.era())
         store._database.run("update policy set domain = 'b', known = 5 where domain = 'a.example'")
         store._database.run("update derivation set body = 'text'")
         with pytest.raises(StoreError):
@@ -187,7 +187,7 @@ def test_the_same_list_may_be_signed_anew_by_another_key(store):
     assert store.keep_list("list", both, listed())
     assert store.keep_list("list", both, listed(signer="B"))
     assert store.kept_list("list", "B") == listed(signer="B")
-    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived")
+    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived", store.era())
     for signer in both:
         assert store.keep_list("list", both, listed(signer=signer))
     assert store.derived(DOMAIN, NOW)
@@ -195,7 +195,7 @@ def test_the_same_list_may_be_signed_anew_by_another_key(store):
 
 def test_another_list_releases_what_was_derived_and_the_same_one_does_not(store):
     store.keep_list("list", "A", listed())
-    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived")
+    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived", store.era())
     store.keep_list("list", "A", listed())
     store.keep_list("list", "A", listed(NOW - HOUR, b"older"))
     assert store.derived(DOMAIN, NOW)
@@ -216,70 +216,6 @@ def test_a_list_that_is_damaged_is_an_error_and_never_none(path, made, body):
             store.kept_list("list", "A")
         with pytest.raises(StoreError):
             store.keep_list("list", "A", listed(NOW + HOUR))
-
-
-# -- what was derived ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("at", "holds"),
-    [
-        (NOW - DAY, False),
-        (NOW - timedelta(microseconds=1), False),
-        (NOW, True),
-        (NOW + HOUR - timedelta(microseconds=1), True),
-        (NOW + HOUR, False),
-        (NOW + DAY, False),
-    ],
-)
-def test_what_was_derived_holds_from_when_it_was_made_until_it_ends(store, at, holds):
-    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived")
-    assert store.derived(DOMAIN, at) == (b"derived" if holds else None)
-    assert store.derived("other.example", at) is None
-
-
-def test_what_was_derived_of_all_domains_comes_by_name_as_far_as_it_holds(store):
-    for name in ("c.example", "a.example", "b.example"):
-        store.keep_derived(name, NOW, NOW + HOUR, name.encode())
-    store.keep_derived("over.example", NOW - DAY, NOW + MINUTE, b"over")
-    store.keep_derived("to-come.example", NOW + 2 * MINUTE, NOW + DAY, b"by another clock")
-    at = NOW + MINUTE
-    first = store.derivations(at, "", 2)
-    assert first == [("a.example", b"a.example"), ("b.example", b"b.example")]
-    assert store.derivations(at, "b.example", 2) == [("c.example", b"c.example")]
-    assert store.derivations(at, "c.example", 2) == []
-
-
-def test_what_is_derived_anew_takes_its_place_whatever_the_clock_says(store):
-    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"first")
-    store.keep_derived(DOMAIN, NOW - DAY, NOW - DAY + MINUTE, b"second")
-    assert store.derived(DOMAIN, NOW) is None
-    assert store.derived(DOMAIN, NOW - DAY) == b"second"
-
-
-def test_what_has_ended_is_not_kept(store):
-    store.keep_derived("old.example", NOW - DAY, NOW, b"x" * 1000)
-    store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived")
-    assert store._database.rows("select name from derivation") == [(DOMAIN,)]
-
-
-def test_whatever_is_remembered_of_a_domain_ends_what_was_derived_for_it_alone(store):
-    for name in (DOMAIN, "other.example"):
-        store.keep_derived(name, NOW, NOW + HOUR, b"derived")
-    store.remember(None, Known(DOMAIN, looked=NOW))
-    assert store.derived(DOMAIN, NOW) is None
-    assert store.derived("other.example", NOW) == b"derived"
-
-
-def test_what_rests_on_a_policy_that_has_been_replaced_is_not_kept(store):
-    """One derives from what it read; another has remembered a policy before the first is done."""
-    made = datetime.now(UTC)
-    store.remember(None, fetched(made))
-    store.keep_derived(DOMAIN, made, made + HOUR, b"without that policy")
-    assert store.derived(DOMAIN, made) is None
-    later = datetime.now(UTC)
-    store.keep_derived(DOMAIN, later, later + HOUR, b"with it")
-    assert store.derived(DOMAIN, later) == b"with it"
 
 
 def test_the_json_of_a_policy_is_text_that_a_terminal_can_show(store):

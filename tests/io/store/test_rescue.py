@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
+from tests.io.store.test_schema import VERSION_1
 from tests.io.store.test_sqlite import filled
 from tests.verdict.scenes import SMTP, upgraded
-from unstrip.io.store import KeptList, StoreError, open_store
+from unstrip.io.store import KeptList, StoreDamagedError, StoreError, open_store
 from unstrip.io.store import rescue as rescue_module
 from unstrip.io.store.rescue import identity, rescue
 from unstrip.policy.mta_sts import Known
@@ -67,7 +72,7 @@ def test_whichever_page_is_damaged_what_is_on_others_goes_on(path, policies, tmp
 
 def test_visits_and_lists_are_carried_over_and_what_was_derived_is_not(path, policies):
     with closing(open_store(path)) as store:
-        store.keep_derived("a.example", NOW, NOW.replace(year=2027), b"x")
+        store.keep_derived("a.example", NOW, NOW.replace(year=2027), b"x", store.era())
     overwrite(path, max(pages(path)))
     done = rescue(path, NOW, identity(path))
     assert (done.rows["visit"], done.rows["policy_list"]) == (1, 1)
@@ -76,6 +81,38 @@ def test_visits_and_lists_are_carried_over_and_what_was_derived_is_not(path, pol
         assert store.kept_list("list", ("A",)) == KeptList("A", NOW, b"body")
         assert store.derived("a.example", NOW) is None
         store.remember(None, Known("new.example"))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "update policy set known = replace(known, 'd1.exa', 'd9.exa') where domain = 'd1.example'",
+        "update policy set known = replace(known, '}', ']') where domain = 'd1.example'",
+        "update visit set evidence = 'x'",
+    ],
+)
+def test_a_row_that_makes_no_sense_is_damage_though_all_pages_are_well(path, policies, spoil):
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(spoil)
+    with closing(open_store(path)) as store, pytest.raises(StoreDamagedError):
+        assert not (store.visits(SMTP), store.domains())
+    done = rescue(path, NOW, identity(path))
+    assert done.aside.name == ASIDE
+    with closing(open_store(path)) as store:
+        assert (len(store.domains()), len(store.visits(SMTP))) == (
+            (len(policies), 0) if "visit" in spoil else (len(policies) - 1, 1)
+        )
+        assert store.loss(NOW) == NOW
+    assert rescue(path, NOW, identity(path)).aside is None  # nothing is wrong with the new one
+
+
+def test_a_store_of_the_first_version_may_be_well(path):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(VERSION_1)
+    assert rescue(path, NOW, identity(path)).aside is None
+    with closing(open_store(path)) as store:
+        assert store.loss(NOW) == NOW
 
 
 def test_a_row_that_makes_no_sense_is_left_behind(path, policies):
@@ -187,6 +224,77 @@ def test_where_it_cannot_be_done_all_is_left_as_it_was(path, policies, monkeypat
             rescue(path, NOW, identity(path))
     assert path.read_bytes() == broken
     assert rescue(path, NOW, identity(path)) is not None
+
+
+def test_whoever_may_read_the_folder_holds_nobody_up(path, policies):
+    overwrite(path, max(pages(path)))
+    folder = os.open(path.parent, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    try:
+        assert rescue(path, NOW, identity(path)) is not None
+    finally:
+        os.close(folder)
+
+
+def test_who_is_at_it_is_not_waited_for_for_ever(path, policies, monkeypatch):
+    monkeypatch.setattr(rescue_module, "PATIENCE", 0.1)
+    overwrite(path, max(pages(path)))
+    lock = path.with_name(f"{path.name}.lock")
+    with lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match=f"another process has {lock}"):
+            rescue(path, NOW, identity(path))
+    assert rescue(path, NOW, identity(path)) is not None  # what he has left is no lock
+    assert not lock.exists()
+
+
+def test_two_at_once_move_it_aside_once_and_only_their_owner_has_the_lock(path, policies):
+    opened, there = identity(path), set()
+    overwrite(path, max(pages(path)))
+    lock = path.with_name(f"{path.name}.lock")
+    before = rescue_module._is_well
+
+    def seen(found):
+        there.add(lock.stat().st_mode & 0o777)
+        return before(found)
+
+    with ThreadPoolExecutor() as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rescue_module, "_is_well", seen)
+        done = list(pool.map(lambda _: rescue(path, NOW, opened), range(8)))
+    assert len([each for each in done if each is not None]) == 1
+    assert there == {0o600}
+    assert not lock.exists()
+
+
+def test_a_lock_that_its_owner_took_away_meanwhile_is_none(path, monkeypatch):
+    path.parent.mkdir()
+
+    def flock(descriptor, how):
+        fcntl.flock(descriptor, how)
+        path.unlink()  # as whoever had it until now does
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rescue_module, "fcntl", SimpleNamespace(**{**vars(fcntl), "flock": flock}))
+        assert rescue_module._locked(path) is None
+    os.close(rescue_module._locked(path))
+
+
+def test_what_is_derived_meanwhile_is_not_kept_in_the_new_one(path, policies):
+    with closing(open_store(path)) as store:
+        era = store.era()
+    overwrite(path, max(pages(path)))
+    rescue(path, NOW, identity(path))
+    with closing(open_store(path)) as store:
+        store.keep_derived("a.example", NOW, NOW.replace(year=2027), b"x", era)
+        assert store.derived("a.example", NOW) is None
+
+
+def test_a_link_in_the_place_of_the_lock_leads_nowhere(path, policies, tmp_path):
+    overwrite(path, max(pages(path)))
+    path.with_name(f"{path.name}.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="cannot be replaced"):
+        rescue(path, NOW, identity(path))
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_it_keeps_who_may_read_it(path, policies):

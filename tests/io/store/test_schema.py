@@ -56,7 +56,7 @@ def test_a_store_of_the_first_version_keeps_its_visits_and_gains_the_rest(old):
 def test_a_list_that_was_kept_without_its_signer_is_to_come_again(path):
     with closing(open_store(path)) as store:
         store.remember(None, Known("example.org"))
-        for later in ("policy_list", "loss", "clear"):
+        for later in ("policy_list", "loss", "clear", "era"):
             store._database.run(f"drop table {later}")
         store._database.run("create table policy_list (name text, made bigint, body blob)")
         store._database.run("insert into policy_list (name, made, body) values ('list', 1, 'x')")

@@ -245,7 +245,7 @@ for n in count():
     else:
         new = Known("one.example", policy, f"{life}-{n}", at, at)
     store.remember(base, new)
-    store.keep_derived("one.example", at, at + timedelta(hours=1), new.id.encode())
+    store.keep_derived("one.example", at, at + timedelta(hours=1), new.id.encode(), store.era())
     print(f"{life}-{n}", flush=True)
 """
 LIVES = 25

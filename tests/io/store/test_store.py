@@ -80,12 +80,19 @@ from unstrip.io.store import StoreError, open_store
 try:
     open_store("postgresql://localhost/unstrip")
 except StoreError as error:
-    print(error)
+    print(error, error.hint)
 """
 
 
 def test_without_psycopg_it_is_said_what_to_install():
-    assert "unstrip[shared]" in said(WITHOUT)
+    assert "needs psycopg, which is not installed run pip install '.[shared]'" in said(WITHOUT)
+
+
+def test_trying_to_write_changes_nothing(store):
+    store.remember(None, Known(HOST, looked=NOW))
+    before = store.domains()
+    store.try_writing()
+    assert store.domains() == before
 
 
 def test_a_file_needs_no_psycopg(path):
@@ -102,12 +109,14 @@ def test_release_forgets_policy_visits_and_what_was_derived(store):
     for visit in (upgraded(), implicit()):
         store.keep(visit)
     store.remember(None, Known(HOST, looked=NOW))
-    store.keep_derived(HOST, NOW + timedelta(days=999), NOW + timedelta(days=1000), b"x")
-    assert store.release(HOST) == 3
+    store.keep_derived(
+        HOST, NOW + timedelta(days=999), NOW + timedelta(days=1000), b"x", store.era()
+    )
+    assert store.release(HOST) == (1, 2)
     assert store.known(HOST) is None
     assert store.visits(SMTP) == store.visits(SMTPS) == ()
     assert store.derived(HOST, NOW + timedelta(days=999)) is None
-    assert store.release(HOST) == 0
+    assert store.release(HOST) == (0, 0)
 
 
 def test_release_leaves_all_others_alone(store):
@@ -115,7 +124,7 @@ def test_release_leaves_all_others_alone(store):
     store.remember(None, Known(f"x.{HOST}", looked=NOW))
     store.keep_list("list", ("A",), KeptList("A", NOW, b"body"))
     for other in ("example.org", f"y.{HOST}", "%", "", f"{HOST}'--"):
-        assert store.release(other) == 0
+        assert store.release(other) == (0, 0)
     assert store.visits(SMTP) == (upgraded(),)
     assert store.known(f"x.{HOST}")
     assert store.kept_list("list", ("A",))
@@ -129,7 +138,7 @@ def test_half_a_release_is_none(store):
         store.release(HOST)
     assert store.known(HOST)
     store._database.run("alter table elsewhere rename to visit")
-    assert store.release(HOST) == 2
+    assert store.release(HOST) == (1, 1)
 
 
 def test_a_name_that_no_database_can_keep_is_an_error_or_nothing(store):

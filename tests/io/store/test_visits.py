@@ -237,7 +237,7 @@ def derived(store: Store, *visits: Evidence) -> list[bool]:
     """Whether what was derived still holds after each visit, being derived anew if not."""
     now, holds = datetime.now(UTC), []
     for visit in visits:
-        store.keep_derived("example.org", now, now + timedelta(hours=1), b"derived")
+        store.keep_derived("example.org", now, now + timedelta(hours=1), b"derived", store.era())
         store.keep(visit)
         holds.append(store.derived("example.org", now) is not None)
     return holds
@@ -343,6 +343,8 @@ def test_the_visits_to_a_host_are_those_to_all_its_ports_by_one_protocol(store):
 
 
 def test_releasing_visits_releases_what_was_derived_from_them(store):
-    store.keep_derived("example.org", TODAY, TODAY + timedelta(hours=1), b"rests on them")
+    store.keep_derived(
+        "example.org", TODAY, TODAY + timedelta(hours=1), b"rests on them", store.era()
+    )
     assert store.forget("mx.example.net") == 0
     assert store.derived("example.org", TODAY) is None

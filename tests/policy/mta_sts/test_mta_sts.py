@@ -242,7 +242,7 @@ def test_a_new_policy_behind_a_lost_record_is_fetched_again_by_its_id():
 UNCERTAIN = {
     *("server failure", "time-out", "malformed answer", "bogus"),
     *("two records", "a record without id"),  # which nobody signed
-    *("web: certificate", "web: unreachable", "web: server error"),
+    *("web: certificate", "web: unreachable", "web: server error", "web: redirect"),
 }
 
 
@@ -252,6 +252,16 @@ def test_on_first_contact_it_is_said_whether_somebody_may_have_been_in_the_way(f
     assert known.in_force(NOW) is None
     assert known.uncertain(NOW) is (fault in UNCERTAIN)
     assert opinion(known, "mx.example.com", NOW) is None
+
+
+@pytest.mark.parametrize("status", [301, 401, 403, 408, 421, 425, 429, 451, 500, 503])
+def test_a_web_server_in_trouble_has_not_said_that_there_is_no_policy(status):
+    assert look(announced() | {WEB: HttpsAnswer(status)}).result.uncertain(NOW)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_web_server_that_has_no_policy_has_said_so(status):
+    assert not look(announced() | {WEB: HttpsAnswer(status)}).result.uncertain(NOW)
 
 
 @pytest.mark.parametrize(("security", "certain"), [(S, True), (N, False), (U, False)])

@@ -7,7 +7,6 @@ might have raised the bar.
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -33,9 +32,10 @@ A = TypeVar("A")
 Advance = Callable[[], None]
 
 _WITH = "give --store FILE, or set store in the configuration"
-_RESCUE = "; if this was a store, `unstrip serve` saves what can be read of it"
+_RESCUE = "; if this was a store in a file, `unstrip serve` saves what can be read of it"
 WITHOUT = "give --store FILE, or --no-store to do without"
-CONFIG = click.option("--config", type=FILE, metavar="TOML", help="Resolver, store and list.")
+_TOML = click.Path(dir_okay=False, path_type=Path)  # who reads it says why it cannot be read
+CONFIG = click.option("--config", type=_TOML, metavar="TOML", help="Resolver, store and list.")
 STORE = click.option(
     "--store", metavar="FILE|URL", help="Where earlier visits and policies are kept."
 )
@@ -44,7 +44,7 @@ CA_FILE = click.option(
     "--ca-file", type=FILE, metavar="PEM", help="Trusted roots instead of the system's."
 )
 POLICY = click.option(
-    "--policy", type=FILE, metavar="TOML", help="Table of what must be protected."
+    "--policy", type=_TOML, metavar="TOML", help="Table of what must be protected."
 )
 
 
@@ -106,7 +106,6 @@ async def asking(
         for alarm in alarms:
             warn(alarm)
         made = inquiry(
-            settings,
             asked,
             trusted,
             believed,
@@ -147,13 +146,14 @@ def reading(config: Path | None, where: str | None) -> Iterator[Store]:
 
 def _missing(where: str) -> bool:
     """Tell whether it is a file that is not there; what is no file is told when it is opened."""
+    from unstrip.io.files import missing
     from unstrip.io.store import StoreError, file_of
 
     try:
         path = file_of(where)
     except StoreError:
         return False
-    return path is not None and not os.path.lexists(path)
+    return path is not None and missing(path)
 
 
 @contextmanager
@@ -171,14 +171,14 @@ def opened(
         yield store
     except StoreError as error:
         hint += _RESCUE if isinstance(error, StoreDamagedError) else ""
-        raise Complaint(str(error), hint, Exit.UNKNOWN) from error
+        raise Complaint(str(error), error.hint or hint, Exit.UNKNOWN) from error
     finally:
         if store is not None:
             store.close()
 
 
 def table(path: Path | None) -> Table:
-    """Return the operator's table; only the default one may be missing.
+    """Return the operator's table, an empty one without a path.
 
     Raises: Complaint: it cannot be used.
     """

@@ -85,14 +85,17 @@ def news(refreshed: Refreshed, now: datetime) -> Iterator[str]:
         yield from wrapped(f"alarm: {alarm}", 2)
 
 
-def forgotten(domain: str, known: Known | None, visits: int, hosts: Iterable[str]) -> Iterator[str]:
+def forgotten(
+    domain: str, known: Known | None, policies: int, visits: int, hosts: Iterable[str]
+) -> Iterator[str]:
     """Return what a release has come to, line by line.
 
-    Args: known: what was known of the policy; visits: how many to a host of that name were
-        forgotten; hosts: those that were visited.
+    Args: known: what was known of the policy, as far as it could be read; policies, visits: how
+        many were forgotten, of it and to a host of that name; hosts: those that were visited.
     """
     policy = known.policy if known else None
-    things = [] if known is None else ["its policy" if policy else "that one was looked for"]
+    looked = known is not None and policy is None
+    things = ["that one was looked for" if looked else "its policy"] if policies else []
     if visits:
         things.append(f"{visits} {'visit' if visits == 1 else 'visits'} to a host of that name")
     yield f"{domain}: forgotten: {', '.join(things)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,11 +25,12 @@ from unstrip.faces.cli.asking import (
 from unstrip.faces.cli.options import AT_ONCE
 from unstrip.faces.cli.policy_list import list_
 from unstrip.faces.cli.progress import counting, progress
-from unstrip.faces.cli.speech import Complaint, Exit, say, warn
+from unstrip.faces.cli.speech import Complaint, Exit, complain, say, warn
 
 if TYPE_CHECKING:
     from unstrip.faces.cli.asking import Asking
     from unstrip.faces.cli.policies import Refreshed
+    from unstrip.io.store import Store, StoreDamagedError
     from unstrip.policy.mta_sts import Known, StsPolicy
 
 _DAY = 86400  # seconds
@@ -61,13 +63,14 @@ def show(domain: str | None, config: Path | None, store: str | None, *, json: bo
     from unstrip.evidence import to_json
     from unstrip.faces.cli.policies import lines, record
 
-    found, lost = _known(config, store, named(domain) if domain else None)
+    unread: list[StoreDamagedError] = []
+    found, lost = _known(config, store, named(domain) if domain else None, unread)
     if lost is not None:
         warn(
             f"the store was damaged on {lost:%Y-%m-%d}, and may have known more: mail waits for"
             " domains whose policy cannot be looked up, but for `unstrip policy forget --lost`"
         )
-    if not found and not json:
+    if not found and not unread and not json:
         say("nothing is known")
     for known in found:
         if json:
@@ -75,19 +78,28 @@ def show(domain: str | None, config: Path | None, store: str | None, *, json: bo
             continue
         for line in lines(known, datetime.now(UTC)):
             say(line)
+    _complain(unread)
 
 
 def _known(
-    config: Path | None, where: str | None, domain: str | None
+    config: Path | None, where: str | None, domain: str | None, unread: list[StoreDamagedError]
 ) -> tuple[tuple[Known, ...], datetime | None]:
     """Return what is known, and when something was lost of it."""
     with reading(config, where) as store:
         if domain is None:
-            return store.domains(), store.loss()
+            return store.domains(unread), store.loss()
         known, lost = store.known(domain), store.loss()
     if known is None:
         raise _nothing(domain)
     return (known,), lost
+
+
+def _complain(unread: list[StoreDamagedError]) -> None:
+    """Tell of what could not be read, while all else could; end with 4 if there is anything."""
+    for error in unread:
+        complain(str(error), "`unstrip policy forget DOMAIN` releases it unread")
+    if unread:
+        sys.exit(Exit.UNKNOWN)
 
 
 @policy.command()
@@ -106,19 +118,22 @@ def forget(domain: str | None, config: Path | None, store: str | None, *, lost: 
     goes out again to domains whose policy cannot be looked up.
     """
     from unstrip.faces.cli.policies import forgotten
+    from unstrip.io.store import StoreDamagedError
 
     if (domain is None) != lost:
         raise click.UsageError("either DOMAIN or --lost")
     if domain is None:
         _regain(config, store)
         return
-    name = named(domain)
+    name, known = named(domain), None
     with reading(config, store) as kept:
-        known, visited = kept.known(name), [each.endpoint.host for each in kept.remembered()]
-        count = kept.release(name)
-    if not count:
+        with suppress(StoreDamagedError):  # it goes all the same
+            known = kept.known(name)
+        visited = [each.endpoint.host for each in kept.remembered()]
+        policies, visits = kept.release(name)
+    if not policies and not visits:
         raise _nothing(name)
-    for line in forgotten(name, known, count - (known is not None), visited):
+    for line in forgotten(name, known, policies, visits, visited):
         say(line)
 
 
@@ -154,25 +169,43 @@ def refresh(
 
     names = tuple(dict.fromkeys(map(named, domains)))
     options = AskingOptions(config, store, ca_file=ca_file)
-    found = run(lambda: _refresh(names, options))
-    if not found:
+    unread: list[StoreDamagedError] = []
+    found = run(lambda: _refresh(names, options, unread))
+    if not found and not unread:
         say("no policy is getting old")
     for each in found:
         for line in news(each, datetime.now(UTC)):
             say(line)
+    _complain(unread)
     sys.exit(Exit.FALLS_SHORT if any(each.failed for each in found) else Exit.MEETS)
 
 
-async def _refresh(names: tuple[str, ...], options: AskingOptions) -> list[Refreshed]:
+async def _refresh(
+    names: tuple[str, ...], options: AskingOptions, unread: list[StoreDamagedError]
+) -> list[Refreshed]:
     async with asking(options, believing=False) as asked:
         assert asked.store is not None, "this command has no --no-store"
-        if not names:
-            now = datetime.now(UTC)
-            names = tuple(known.domain for known in asked.store.domains() if known.aging(now))
-        return await _look(names, asked)
+        if names:
+            readable = [name for name in names if _reads(asked.store, name, unread)]
+        else:
+            now, known = datetime.now(UTC), asked.store.domains(unread)
+            readable = [each.domain for each in known if each.aging(now)]
+        return await _look(readable, asked)
 
 
-async def _look(names: tuple[str, ...], asked: Asking) -> list[Refreshed]:
+def _reads(store: Store, name: str, unread: list[StoreDamagedError]) -> bool:
+    """Tell whether what is known of a domain, if anything is, can be read."""
+    from unstrip.io.store import StoreDamagedError
+
+    try:
+        store.known(name)
+    except StoreDamagedError as error:
+        unread.append(error)
+        return False
+    return True
+
+
+async def _look(names: list[str], asked: Asking) -> list[Refreshed]:
     """Look for all, some at a time."""
     import asyncio
 

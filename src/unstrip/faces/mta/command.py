@@ -29,7 +29,7 @@ example:
 @click.command(epilog=_EPILOG)
 @click.option(
     "--config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),  # who reads it says why it cannot be read
     metavar="TOML",
     help="Where to listen, what to believe.",
 )
@@ -95,9 +95,9 @@ def _serve(settings: Configuration, config: Path | None) -> None:
             for ear in listening:
                 stack.callback(ear.close)
             run(lambda: Daemon(settings, lambda: read(config), listening, log, systemd).run())
-    except (CannotListen, BadHandover) as error:
+    except BadHandover as error:
         _fail(_UNKNOWN, str(error), _DOCUMENTED)
-    except Unusable as error:
+    except (CannotListen, Unusable) as error:
         _fail(_UNKNOWN, str(error), error.hint)
 
 

@@ -19,9 +19,10 @@ from dataclasses import replace
 
 import msgspec
 
+from unstrip.faces.mta.creed import profess
 from unstrip.faces.mta.descriptors import share, wanted
 from unstrip.faces.mta.desk import Desk
-from unstrip.faces.mta.generation import generation
+from unstrip.faces.mta.generation import Generation, generation
 from unstrip.faces.mta.http import Http, Page
 from unstrip.faces.mta.listening import Ear
 from unstrip.faces.mta.log import Log
@@ -33,6 +34,8 @@ from unstrip.faces.mta.watch import Watch
 from unstrip.io.assembly import Unusable
 from unstrip.io.configuration import BadConfiguration, Configuration
 from unstrip.io.serving import LimitSettings, LogSettings, ServeSettings
+from unstrip.io.store import Store
+from unstrip.io.store.tended import Operation
 from unstrip.mta.readsocket import ReadSocket
 from unstrip.mta.socketmap import Socketmap
 from unstrip.mta.tcp_table import TcpTable
@@ -41,6 +44,7 @@ from unstrip.mta.tongue import Tongue
 _HOUR = 3600.0  # seconds until a list is looked for again
 _PREPARING = 1.0  # seconds at most for each service to make replies ready beforehand
 _GRACE = 60.0  # seconds for look-ups that began with what is believed no more
+_LAST = 15.0  # seconds for what the store has to do at the end
 _MIB = 1024 * 1024
 
 
@@ -63,6 +67,7 @@ class Daemon:
         self._watch = Watch(log)
         self._tally = Tally(self._watch)
         self._over, self._again = asyncio.Event(), asyncio.Event()
+        self._unread = ""  # why what is configured now is not what is believed
 
     async def run(self) -> None:
         """Serve until told to stop.
@@ -70,8 +75,7 @@ class Daemon:
         Raises: Unusable: it cannot begin.
         """
         asyncio.get_running_loop().set_exception_handler(self._defect)
-        self._believed = await generation(self._settings, self._watch)
-        self._tally.believed, self._tally.store = time.time(), self._believed.store
+        self._believe(await generation(self._settings, self._watch))
         self._heed_signals()
         spoken = dict.fromkeys(ear.speaks for ear in self._ears)
         most = self._most_clients(len(spoken))
@@ -127,10 +131,14 @@ class Daemon:
 
     def _pages(self) -> dict[str, Callable[[], Page]]:
         return {
-            "/healthz": lambda: self._believed.health().page(),
+            "/healthz": self._health,
             "/metrics": Metrics(self._tally).page,
             "/openapi.json": lambda: Page(description()),
         }
+
+    def _health(self) -> Page:
+        no_dane = f"no DANE: {self._watch.distrust}" if self._watch.distrust else ""
+        return self._believed.health().also(self._unread, no_dane).page()
 
     async def _listen(self, ear: Ear) -> asyncio.AbstractServer:
         loop, service = asyncio.get_running_loop(), self._tally.services[ear.speaks]
@@ -151,8 +159,17 @@ class Daemon:
         patience = self._settings.serve.limits.stop
         await asyncio.gather(*(service.close(patience) for service in services))
         await asyncio.gather(*(service.desk.close() for service in services))
-        await self._believed.close()
+        await self._leave_store()
         self._log.info("stopped", answers=sum(sum(s.desk.answers.values()) for s in services))
+
+    async def _leave_store(self) -> None:
+        """Have all written that can be, which takes as long as nobody else hinders that."""
+        try:
+            async with asyncio.timeout(_LAST):
+                await self._believed.close()
+        except TimeoutError:
+            words, unsaved = "what is under way is given up", self._believed.store.unsaved
+            self._log.error("store fails", to="close", words=words, unsaved=unsaved)
 
     # Chores
 
@@ -174,21 +191,30 @@ class Daemon:
 
     def _unchanged(self, words: str) -> None:
         self._tally.reloads["failed"] += 1
+        self._unread = f"not reloaded: {words}"
         self._log.error("not reloaded", words=words)
 
     async def _reload(self) -> None:
         before, settings = self._believed, self._read()
-        self._believed = await generation(settings, self._watch, before)
+        new = await generation(settings, self._watch, before)
+        self._log.set(settings.serve.log.level, settings.serve.log.format)
+        self._believe(new)
         for service in self._tally.services.values():
             service.desk.believe(self._believed.inquiry)
         await self._prepare()
         asyncio.get_running_loop().call_later(_GRACE, before.leave, self._believed)
-        self._log.set(settings.serve.log.level, settings.serve.log.format)
         self._tally.reloads["done"] += 1
-        self._tally.believed, self._tally.store = time.time(), self._believed.store
+        self._unread = ""
         self._log.info("reloaded")
         if _fixed(settings.serve) != _fixed(self._settings.serve):
             self._log.warning("restart needed", words="[serve] has other places, maps or limits")
+
+    def _believe(self, new: Generation) -> None:
+        self._believed = new
+        self._tally.believed, self._tally.store = time.time(), new.store
+        profess(self._log, new.settings, new.inquiry.beliefs.table)
+        # have it known at once if nothing can be written, and not only when there is something
+        new.aside.later(new.store.tended.use, Operation.WRITE, Store.try_writing)
 
     async def _live(self) -> None:
         """Tell systemd that the loop goes round, twice as often as it wants to hear it."""

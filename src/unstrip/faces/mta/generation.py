@@ -13,10 +13,10 @@ from unstrip.io.configuration import Configuration
 from unstrip.io.inquiry import Inquiry
 from unstrip.io.offloop import OffLoop
 from unstrip.io.resolver import Resolver
+from unstrip.io.resolver.configured import servers
 from unstrip.io.store import StoreError, default_path
 from unstrip.io.store.keeper import Keeper
 from unstrip.io.trust import NoRoots, anchors
-from unstrip.policy import local
 
 _STORE = "set store in the configuration to a place that can be written"
 
@@ -36,7 +36,7 @@ class Generation:
 
     def health(self) -> Health:
         """Say how the store was when it was used last, and have a look at it."""
-        self.aside.later(self.store.look)
+        self.aside.once(self.store.look)
         return health(self.store)
 
     async def close(self) -> None:
@@ -69,7 +69,9 @@ async def generation(
         try:
             inquiry = await _inquiry(settings, watch, resolver, store, aside)
         except StoreError as error:
-            raise assembly.Unusable(str(error), _STORE) from error
+            raise assembly.Unusable(str(error), error.hint or _STORE) from error
+        if before is not None and store is not before.store:  # which may know less than we do
+            await aside.do(store.inherit, await before.aside.do(before.store.everything))
         failed.pop_all()
     return Generation(settings, resolver, store, aside, inquiry)
 
@@ -79,8 +81,6 @@ async def _inquiry(
 ) -> Inquiry:
     trusted = _roots()
     rules = assembly.table(settings.policy)
-    if overriding := local.last_words(rules):
-        watch.overriding(overriding)
     believed = assembly.beliefs(rules, store)
     alarms: tuple[str, ...] = ()
     if settings.list:
@@ -89,7 +89,6 @@ async def _inquiry(
     for words in alarms:
         watch.alarm("list", words)
     return assembly.inquiry(
-        settings,
         resolver,
         trusted,
         believed,
@@ -103,9 +102,12 @@ async def _inquiry(
 
 
 def _resolver(settings: Configuration, before: Generation | None) -> Resolver:
-    if before is not None and settings.resolver == before.settings.resolver:
+    if before is None:
+        return assembly.resolver(settings)
+    asked = before.resolver.backend.servers  # of whom the system may name others by now
+    if settings.resolver == before.settings.resolver and asked == servers(settings):
         return before.resolver  # with all that it remembers
-    return assembly.resolver(settings)
+    return assembly.resolver(settings, before.resolver)
 
 
 async def _store(
@@ -118,7 +120,7 @@ async def _store(
         where = default_path() if settings.store is None else settings.store
         return await aside.do(Keeper, where, watch), aside
     except StoreError as error:
-        raise assembly.Unusable(str(error), _STORE) from error
+        raise assembly.Unusable(str(error), error.hint or _STORE) from error
 
 
 def _roots() -> Anchors:

@@ -6,7 +6,7 @@ look at it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 
@@ -16,6 +16,7 @@ from unstrip.faces.mta.http import Page
 from unstrip.io.store.keeper import Keeper
 from unstrip.io.store.tended import Operation
 
+_LONGEST = 300  # characters of what somebody should look at
 REGAIN = "unstrip policy forget --lost"
 
 
@@ -29,6 +30,12 @@ class Health:
 
     error: str = ""
     ails: tuple[str, ...] = ()
+
+    def also(self, *ails: str) -> Health:
+        """Return the same with more that should be looked at; "" is nothing."""
+        return replace(
+            self, ails=(*self.ails, *(brief(words, _LONGEST) for words in ails if words))
+        )
 
     def page(self) -> Page:
         """Return what is said to GET /healthz."""

@@ -1,13 +1,16 @@
 """Sockets to listen at: made as they are configured, or taken over from systemd.
 
 - A UNIX socket is nobody's but ours until owner, group and mode are as configured.
-- What is in its place is removed only if it is a socket at which nobody listens.
+- What is in its place is removed only if it is a socket at which nobody listens. A lock beside it
+  has two that start at once not take each other for nobody.
 - Where systemd hands sockets over, those are all there are.
 - At the end only a socket that we have made is removed, and only if it still is that one.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import socket
@@ -23,10 +26,23 @@ from unstrip.io.serving import Place, Tongue
 
 _BACKLOG = 1024
 _PATIENCE = 2.0  # seconds for whoever might listen in our place
+_DOCUMENTED = "see [[serve.listen]] in docs/reference/configuration.md"
+_HINTS = {
+    errno.EADDRINUSE: "is another unstrip serve running? `ss -lnp` says who listens where",
+    errno.EPERM: "its user has to be in that group (SupplementaryGroups= in the unit), and only"
+    " root gives a socket to another owner",
+}
 
 
 class CannotListen(Exception):
-    """There is no listening at a place; the message says where, and why."""
+    """There is no listening at a place; the message says where, and why.
+
+    Attributes: hint: what could be done.
+    """
+
+    def __init__(self, words: str, hint: str = _DOCUMENTED) -> None:
+        super().__init__(words)
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +50,14 @@ class Ear:
     """A socket that listens.
 
     Attributes: speaks: what is spoken there; sock; path: of a UNIX socket that we have made; mark:
-        what it is known by on the disk.
+        what it is known by on the disk; lock: the descriptor that has the place for us.
     """
 
     speaks: str
     sock: socket.socket
     path: Path | None = None
     mark: tuple[int, int] = (0, 0)
+    lock: int = -1
 
     @property
     def where(self) -> str:
@@ -58,6 +75,7 @@ class Ear:
             with suppress(OSError):
                 if _mark(self.path) == self.mark:
                     self.path.unlink()
+            os.close(self.lock)
 
 
 def ears(places: Iterable[Place], handed: Iterable[tuple[str, socket.socket]]) -> list[Ear]:
@@ -88,7 +106,9 @@ def _listening(place: Place) -> Ear:
         return _by_path(place, place.path) if place.path else _by_address(place)
     except (OSError, LookupError) as error:  # shutil knows no such user
         words = getattr(error, "strerror", None) or str(error)
-        raise CannotListen(f"{printable(place.at)}: {words.lower()}") from error
+        words = words.partition(" (while attempting")[0]  # asyncio and socket say it once more
+        hint = _HINTS.get(getattr(error, "errno", 0), _DOCUMENTED)
+        raise CannotListen(f"{printable(place.at)}: {words.lower()}", hint) from error
 
 
 def _by_address(place: Place) -> Ear:
@@ -100,20 +120,20 @@ def _by_address(place: Place) -> Ear:
 
 
 def _by_path(place: Place, path: Path) -> Ear:
-    _make_room(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
+    with ExitStack() as stack:
+        lock = _locked(path)
+        stack.callback(os.close, lock)
+        _make_room(path)
+        sock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         before = os.umask(0o177)
         try:
             sock.bind(str(path))
         finally:
             os.umask(before)
-        ear = Ear(place.speaks, sock, path, _mark(path))
-    except OSError:
-        sock.close()
-        raise
+        ear = Ear(place.speaks, sock, path, _mark(path), lock)
+        stack.pop_all()
     try:
-        _hand_out(path, place)
+        _hand_out(path, place, ear.mark)
         sock.listen(_BACKLOG)
         sock.settimeout(0)
     except (OSError, LookupError):
@@ -122,15 +142,35 @@ def _by_path(place: Place, path: Path) -> Ear:
     return ear
 
 
-def _hand_out(path: Path, place: Place) -> None:
-    """Give the socket its owner, group and mode."""
-    if place.owner is not None and place.group is not None:
-        shutil.chown(path, place.owner, place.group)
-    elif place.owner is not None:
-        shutil.chown(path, place.owner)
-    elif place.group is not None:
-        shutil.chown(path, group=place.group)
-    path.chmod(int(place.mode, 8))
+def _locked(path: Path) -> int:
+    """Have a place to ourselves until the descriptor is closed. Raises: OSError: another has it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    lock = os.open(f"{path}.lock", flags, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise FileExistsError(errno.EADDRINUSE, "somebody listens there already") from error
+    return lock
+
+
+def _hand_out(path: Path, place: Place, mark: tuple[int, int]) -> None:
+    """Give the socket its owner, group and mode: that very one, whatever is put in its place."""
+    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if (found.st_dev, found.st_ino) != mark:
+            raise FileExistsError(0, "another file has taken its place")
+        itself = f"/proc/self/fd/{descriptor}"
+        if place.owner is not None and place.group is not None:
+            shutil.chown(itself, place.owner, place.group)
+        elif place.owner is not None:
+            shutil.chown(itself, place.owner)
+        elif place.group is not None:
+            shutil.chown(itself, group=place.group)
+        Path(itself).chmod(int(place.mode, 8))
+    finally:
+        os.close(descriptor)
 
 
 def _make_room(path: Path) -> None:
@@ -151,7 +191,7 @@ def _make_room(path: Path) -> None:
         except ConnectionRefusedError:
             path.unlink()
             return
-    raise FileExistsError(0, "somebody listens there already")
+    raise FileExistsError(errno.EADDRINUSE, "somebody listens there already")
 
 
 def _mark(path: Path) -> tuple[int, int]:

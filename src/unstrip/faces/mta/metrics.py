@@ -195,7 +195,8 @@ MEASURES = (
         "unstrip_garbled",
         "counter",
         _SPEAKS,
-        "clients who could not be understood",
+        "clients who could not be understood, and were left; over exim and http they have an answer"
+        " that says so, of the kind perm, but for an endless line",
         _each(lambda service: service.garbled),
     ),
     Measure(
@@ -229,7 +230,8 @@ MEASURES = (
         ("of",),
         "what somebody should look at: a policy with a weaker mode, another mx, or a shorter"
         " max_age; a list that could not be had, or is over; dnssec, where the resolver is not"
-        " believed any more; a store that was damaged",
+        " believed any more; a store that was damaged, replaced, or left without something that"
+        " was found out",
         _alarms,
     ),
     Measure(

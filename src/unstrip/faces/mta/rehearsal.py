@@ -15,20 +15,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from unstrip.escaping import printable
+from unstrip.faces.mta.creed import asked
 from unstrip.faces.mta.descriptors import share, wanted
 from unstrip.io import assembly
-from unstrip.io.configuration import Configuration, ListSettings, ResolverSettings
+from unstrip.io.configuration import Configuration, ListSettings
+from unstrip.io.resolver.configured import distrust
 from unstrip.io.serving import Place, ServeSettings
 from unstrip.io.store import StoreError, default_path
 from unstrip.io.store.glance import glance
 from unstrip.io.trust import NoRoots, anchors
 from unstrip.policy import local
-
-if TYPE_CHECKING:
-    from unstrip.io.resolver.servers import Server
 
 _SOCKETS = "see [[serve.listen]] in docs/reference/configuration.md"
 _STORE = "set store in the configuration to a place that can be written"
@@ -78,7 +76,8 @@ def _warning(words: str, hint: str) -> Remark:
 def _rights() -> Iterator[Remark]:
     if os.geteuid() == 0:
         words = "this looks as root, who may do everything; the daemon needs no such rights"
-        yield _warning(words, "try again as its user: runuser -u USER -- unstrip serve ...")
+        hint = "try again as its user, by runuser -u USER, or by ExecStartPre= in the unit"
+        yield _warning(words, hint)
 
 
 # Where it listens
@@ -133,7 +132,8 @@ def _group(name: str | None) -> Iterator[str]:
         yield f"there is no group {printable(name or '')}"
         return
     if number is not None and os.geteuid() != 0 and number not in (os.getegid(), *os.getgroups()):
-        yield f"this user is not in the group {printable(name or '')}"
+        group = printable(name or "")
+        yield f"this user is not in the group {group}; in the unit, SupplementaryGroups={group}"
 
 
 def _descriptors(settings: ServeSettings) -> Iterator[Remark]:
@@ -160,38 +160,19 @@ def _store(settings: Configuration) -> Iterator[Remark]:
             printable(found.trouble), "what can be read of it is kept, and it is made anew"
         )
     elif found.trouble:
-        yield _error(printable(found.trouble), _STORE)
+        yield _error(printable(found.trouble), found.hint or _STORE)
 
 
 def _resolver(settings: Configuration) -> Iterator[Remark]:
-    from unstrip.io.resolver.configured import distrust  # dnspython comes with it, 50 ms
-
     try:
         assembly.resolver(settings)
     except assembly.Unusable as error:
         yield _error(str(error), error.hint)
         return
-    yield Remark(f"asks {_asked(settings.resolver)}")
+    yield Remark(f"asks {asked(settings.resolver)}")
     words, _, hint = distrust(settings).partition("; ")
     if words:
         yield _warning(f"no DANE: {words}", hint)
-
-
-def _asked(settings: ResolverSettings) -> str:
-    """Say who is asked for DNS, and by whom DNSSEC is checked."""
-    from unstrip.io.resolver.servers import server, system
-
-    named = tuple(map(server, settings.servers))
-    if settings.backend == "libunbound":
-        through = ", ".join(map(str, named)) or "the name servers of the Internet"
-        return f"{through}, and checks DNSSEC itself"
-    known = ", ".join(f"{each}{_believed(each, settings)}" for each in named or system())
-    tested = any((settings.validates, settings.fails))
-    return f"{known}{', and tries whether it validates' if tested else ''}"
-
-
-def _believed(asked: Server, settings: ResolverSettings) -> str:
-    return " (trusted)" if asked.address in settings.trusted else ""
 
 
 def _roots() -> Iterator[Remark]:
@@ -207,10 +188,12 @@ def _table(path: Path | None) -> Iterator[Remark]:
     except assembly.Unusable as error:
         yield _error(str(error), error.hint)
         return
-    rules = len(table.rule)
-    yield Remark(f"has {rules} {'rule' if rules == 1 else 'rules'} of its own")
+    rules = "1 rule" if len(table.rule) == 1 else f"{len(table.rule)} rules"
+    yield Remark(f"has {rules} of its own{f', in {printable(str(path))}' if path else ''}")
     if overriding := local.last_words(table):
         yield _warning(overriding, "take override out of what should be protected again")
+    if idle := local.idle(table):
+        yield _warning(idle, "put what is about fewer destinations above what is about more")
 
 
 def _list(settings: ListSettings) -> Iterator[Remark]:

@@ -25,7 +25,8 @@ class Watch:
 
     Attributes: questions: how often something was asked, by ("dns" or "https", what came of it,
         what DNSSEC says of that); alarms: how many there were of each; turns: how often we looked
-        for a policy, or another did.
+        for a policy, or another did; distrust: why nothing that DNS says counts for DANE, "" where
+        it does, or nobody has answered yet.
     """
 
     def __init__(self, log: Log) -> None:
@@ -33,7 +34,8 @@ class Watch:
         self.questions: Counter[tuple[str, str, str]] = Counter()
         self.turns: Counter[str] = Counter()
         self.alarms = Counter(dict.fromkeys(ALARMS, 0))
-        self._believed = False  # whether somebody whom we believe has answered last
+        self._believed: bool | None = None  # whether it was one whom we believe who answered last
+        self.distrust = ""
 
     def hear(self, question: Question, answer: Answer) -> None:
         """Count an answer; a failure is worth a line."""
@@ -48,16 +50,17 @@ class Watch:
             self._trust(answer)
 
     def _trust(self, answer: DnsAnswer) -> None:
-        """Notice that nobody checks DNSSEC any more: then there is no DANE (P-08), or no mail."""
+        """Notice whether anybody checks DNSSEC: if not, there is no DANE (P-08), or no mail."""
         if answer.failed and answer.status is not Status.DISTRUSTED:
             return  # nothing follows from silence
         before, self._believed = self._believed, answer.security is not Security.UNCHECKED
+        self.distrust = "" if self._believed else answer.words
         if before and not self._believed:
             self.alarm("dnssec", f"the resolver is not believed any more: {answer.words}")
-
-    def overriding(self, words: str) -> None:
-        """Tell the operator that a rule of his own lowers what others ask for."""
-        self._log.warning("overriding", words=words)
+        elif before is None and not self._believed:
+            self._log.warning("no DANE", words=answer.words)
+        elif before is False and self._believed:
+            self._log.info("DANE", words="the resolver is believed now")
 
     def alarm(self, of: str, words: str) -> None:
         """Tell the operator what an attacker would have liked. Args: of: one of `ALARMS`."""

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from unstrip.io.resolver.cache import Cache
 from unstrip.io.resolver.reading import failure
+from unstrip.io.resolver.servers import Server
 from unstrip.policy.questions import Dns, DnsAnswer, Status
 
 T = TypeVar("T")
@@ -27,8 +28,19 @@ AT_ONCE = 200  # questions under way: each has a socket
 class Backend(Protocol):
     """What finds out the answer to one question."""
 
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Whom it asks, nobody where it finds that out itself."""
+
+    @property
+    def distrust(self) -> str:
+        """Why nothing that it says of DNSSEC could be believed, "" if something could be."""
+
     async def ask(self, question: Dns) -> DnsAnswer:
         """Return the answer, or why there is none."""
+
+    def follow(self, before: Backend) -> None:
+        """Know what the one before has found out, as far as it matters still."""
 
     def close(self) -> None:
         """Let go of what it holds; whoever still asks gets a failure."""
@@ -39,12 +51,13 @@ class Resolver:
 
     Args: backend: finds out what is not known; timeout: seconds for a question, however long its
         caller would wait; cache: what is known already.
+    Attributes: backend.
     """
 
     def __init__(
         self, backend: Backend, *, timeout: float = TIMEOUT, cache: Cache | None = None
     ) -> None:
-        self._backend, self._timeout = backend, timeout
+        self.backend, self._timeout = backend, timeout
         self._cache = Cache() if cache is None else cache
         self._under_way: dict[Dns, asyncio.Task[DnsAnswer]] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -69,12 +82,12 @@ class Resolver:
 
     def close(self) -> None:
         """Let go of what the backend holds; whoever still asks gets a failure."""
-        self._backend.close()
+        self.backend.close()
 
     async def _find(self, question: Dns) -> DnsAnswer:
         try:
             async with asyncio.timeout(self._timeout), self._places:
-                answer = await self._backend.ask(question)
+                answer = await self.backend.ask(question)
         except TimeoutError:
             answer = failure(Status.TIMEOUT, f"no answer in {self._timeout:g} seconds")
         self._cache.keep(question, answer)

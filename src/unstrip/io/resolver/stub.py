@@ -14,7 +14,7 @@ from functools import partial
 import dns.flags
 import dns.rcode
 
-from unstrip.io.resolver import reading
+from unstrip.io.resolver import Backend, reading
 from unstrip.io.resolver.exchange import BadName, exchange
 from unstrip.io.resolver.parsing import Garbled
 from unstrip.io.resolver.servers import Server
@@ -33,6 +33,7 @@ class Stub:
 
     Args: servers: at least one; test: what must hold before one is believed; mix_case: guard names
         by random capitals too ("0x20"); waits: seconds for each server, round by round.
+    Attributes: trust: what is known of each server.
     """
 
     def __init__(
@@ -45,9 +46,26 @@ class Stub:
     ) -> None:
         self._mix_case, self._waits = mix_case, tuple(waits)
         test = test or SelfTest()
-        self._trust = {
+        self.trust = {
             server: Trust(partial(self._probe, server), test, server.distrust) for server in servers
         }
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Whom it asks."""
+        return tuple(self.trust)
+
+    @property
+    def distrust(self) -> str:
+        """Why nothing that they say of DNSSEC could be believed, "" if something could be."""
+        reasons = [server.distrust for server in self.servers]
+        return "" if "" in reasons else f"{', '.join(reasons)}; {REMEDY}"
+
+    def follow(self, before: Backend) -> None:
+        """Know what the one before has found out of servers that stay."""
+        if isinstance(before, Stub):
+            for server in self.trust.keys() & before.trust.keys():
+                self.trust[server].follow(before.trust[server])
 
     async def ask(self, question: Dns) -> DnsAnswer:
         """Return the first answer that one of them has, or the most telling failure."""
@@ -55,7 +73,7 @@ class Stub:
         failures: list[DnsAnswer] = []
         for wait in self._waits:
             for server, finding in known.items():
-                answer = await self._one(server, question, finding, wait)
+                answer = await self._asked(server, question, finding, wait)
                 if not answer.failed or _is_final(answer, finding):
                     return answer
                 failures.append(answer)
@@ -66,10 +84,10 @@ class Stub:
 
     async def _whom_to_ask(self) -> dict[Server, Finding]:
         """Return those who have proved themselves; else those who may yet; else all there are."""
-        trusts = self._trust.values()
+        trusts = self.trust.values()
         if any(trust.known is None for trust in trusts):
             await asyncio.gather(*(trust.finding() for trust in trusts))
-        known = {server: await trust.finding() for server, trust in self._trust.items()}
+        known = {server: await trust.finding() for server, trust in self.trust.items()}
         for standings in (_BELIEVED, _PERHAPS):
             if best := {s: found for s, found in known.items() if found.standing in standings}:
                 return best
@@ -78,11 +96,20 @@ class Stub:
     async def _probe(self, server: Server, question: Dns) -> DnsAnswer:
         return await self._one(server, question, _PROVED, max(self._waits))
 
+    async def _asked(
+        self, server: Server, question: Dns, finding: Finding, wait: float
+    ) -> DnsAnswer:
+        """Ask one server, and mark its answer with what it is worth, as is known by then."""
+        answer = await self._one(server, question, finding, wait)
+        if finding.standing is Standing.PROVED:
+            finding = await self.trust[server].borne_out(answer)
+        return _marked(answer, server, finding)
+
     async def _one(self, server: Server, question: Dns, finding: Finding, wait: float) -> DnsAnswer:
-        """Ask one server, and mark its answer with what it is worth."""
+        """Ask one server."""
         try:
             async with asyncio.timeout(wait):
-                answer = await self._judged(server, question, finding)
+                return await self._judged(server, question, finding)
         except TimeoutError:
             return reading.failure(Status.TIMEOUT, f"{server}: no answer in {wait:g} seconds")
         except OSError as error:
@@ -90,16 +117,6 @@ class Stub:
             return reading.failure(Status.TIMEOUT, words)
         except (Garbled, BadName) as error:
             return reading.failure(Status.MALFORMED, f"{server}: {error}")
-        if answer.failed or finding.standing is Standing.PROVED:
-            return answer
-        if finding.standing is Standing.LOST:
-            return reading.failure(Status.DISTRUSTED, f"{server}: {finding.words}; {REMEDY}")
-        if finding.standing is Standing.UNKNOWN:  # who silences the trial must not turn DANE off
-            words = f"{server}: whether it validates could not be found out: {finding.words}"
-            return reading.failure(Status.TIMEOUT, words)
-        # what is found out about the server later must not come too late for this answer
-        ttl = answer.ttl if server.distrust else min(answer.ttl, int(RETRY))
-        return replace(answer, ttl=ttl, words=_unchecked(server, finding))
 
     async def _judged(self, server: Server, question: Dns, finding: Finding) -> DnsAnswer:
         message = await exchange(server, question, mix_case=self._mix_case)
@@ -126,6 +143,20 @@ class Stub:
         except (OSError, Garbled):
             return False
         return message.head.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
+
+
+def _marked(answer: DnsAnswer, server: Server, finding: Finding) -> DnsAnswer:
+    """Return an answer as what it is worth."""
+    if answer.failed or finding.standing is Standing.PROVED:
+        return answer
+    if finding.standing is Standing.LOST:
+        return reading.failure(Status.DISTRUSTED, f"{server}: {finding.words}; {REMEDY}")
+    if finding.standing is Standing.UNKNOWN:  # who silences the trial must not turn DANE off
+        words = f"{server}: whether it validates could not be found out: {finding.words}"
+        return reading.failure(Status.TIMEOUT, words)
+    # what is found out about the server later must not come too late for this answer
+    ttl = answer.ttl if server.distrust else min(answer.ttl, int(RETRY))
+    return replace(answer, ttl=ttl, words=_unchecked(server, finding))
 
 
 def _is_final(answer: DnsAnswer, finding: Finding) -> bool:

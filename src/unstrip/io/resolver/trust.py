@@ -8,6 +8,9 @@ Once proved, a server stays so until it is seen to fail: somebody who merely kee
 from being answered must not be able to turn DANE off (P-06). If it is seen to fail then, it is not
 as if it had never validated: nothing that it says is used, or a server that was tampered with would
 have turned DANE off as well.
+
+"This is not signed" is what one says too that has just stopped validating. So it counts for as long
+as the last proof is fresh: a trial, or an answer that the server has vouched for.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from enum import Enum
 from unstrip.policy.questions import Dns, DnsAnswer, Kind, Security
 
 AGAIN, RETRY = 3600.0, 60.0  # seconds after which a server is tried again, proved or not
+FRESH = 60.0  # seconds after a proof, or a trial, for which an unsigned answer needs no other
 REMEDY = "install unbound on this machine, or declare a validating resolver trusted"
 
 
@@ -74,6 +78,7 @@ class Trust:
         self.distrust = distrust
         self._known = Finding(Standing.DISPROVED if distrust else Standing.UNKNOWN, distrust)
         self._until = float("inf") if distrust else float("-inf")
+        self._fresh = float("-inf")  # until when an unsigned answer is believed
         self._trial: asyncio.Task[Finding] | None = None
 
     @property
@@ -83,8 +88,25 @@ class Trust:
 
     async def finding(self) -> Finding:
         """Return what is known, found out anew where that was too long ago."""
-        if self.known is not None:
-            return self.known
+        return self.known or await self._tried()
+
+    async def borne_out(self, answer: DnsAnswer) -> Finding:
+        """Return the same in view of an answer of a server that is believed.
+
+        One that it vouches for is a proof; one that it does not wants a fresh one.
+        """
+        if answer.secure:
+            self._fresh = self._clock() + FRESH
+        if answer.security is Security.INSECURE and self._clock() >= self._fresh:
+            return await self._tried()
+        return self._known
+
+    def follow(self, other: Trust) -> None:
+        """Know what another has found out of the same server; it is tried anew all the same."""
+        self._known = other._known
+
+    async def _tried(self) -> Finding:
+        """Return what comes of a trial; all who want one meanwhile share it."""
         if self._trial is None or self._trial.get_loop() is not asyncio.get_running_loop():
             self._trial = asyncio.create_task(self._try())
             self._trial.add_done_callback(self._forget)
@@ -96,7 +118,9 @@ class Trust:
             found = Finding(Standing.LOST, f"{found.words}, though it did")
         if not (found.standing is Standing.UNKNOWN and before in _WAS_PROVED):
             self._known = found
-        self._until = self._clock() + (AGAIN if found.standing is Standing.PROVED else RETRY)
+        now = self._clock()
+        self._until = now + (AGAIN if found.standing is Standing.PROVED else RETRY)
+        self._fresh = now + FRESH  # whatever came of it: nobody is tried more often
         return self._known
 
     def _forget(self, trial: asyncio.Task[Finding]) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import dns.exception
 import dns.rdatatype
 
-from unstrip.io.resolver import reading
+from unstrip.io.resolver import Backend, reading
 from unstrip.io.resolver.exchange import BadName, name_of
 from unstrip.io.resolver.parsing import Garbled, parsed
 from unstrip.io.resolver.servers import Server
@@ -133,6 +133,7 @@ class Validator:
         forward: the servers to ask, which must hand on signatures; none asks the Internet's own.
         stubs: zones that a server of their own has, by their names.
         options: further options as in unbound.conf(5), without the colon.
+    Attributes: servers: those that are asked; distrust: nothing, for it looks itself.
     Raises: Unavailable: it cannot be used here.
     """
 
@@ -144,6 +145,7 @@ class Validator:
         stubs: Mapping[str, Server] | None = None,
         options: Mapping[str, str] | None = None,
     ) -> None:
+        self.servers, self.distrust = tuple(forward), ""
         self._library = _library()
         self._context = self._library.ub_ctx_create()
         self._waiting: dict[int, asyncio.Future[DnsAnswer]] = {}
@@ -191,6 +193,9 @@ class Validator:
             raise
         finally:
             del self._waiting[number], self._questions[number]
+
+    def follow(self, before: Backend) -> None:
+        """Do nothing: nobody has to prove anything to it."""
 
     def close(self) -> None:
         """Let go of the library's context; whoever still waits gets a failure."""

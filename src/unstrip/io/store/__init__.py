@@ -10,7 +10,8 @@ from pathlib import Path
 
 from unstrip.io.files import NoHome, state_folder
 from unstrip.io.store.claims import Claims
-from unstrip.io.store.database import Database, StoreDamagedError, StoreError
+from unstrip.io.store.database import Database, StoreDamagedError, StoreDriverError, StoreError
+from unstrip.io.store.derivations import Derivations
 from unstrip.io.store.losses import Losses
 from unstrip.io.store.policies import KeptList, Policies
 from unstrip.io.store.schema import bring_up_to_date
@@ -21,6 +22,7 @@ __all__ = [
     "Remembered",
     "Store",
     "StoreDamagedError",
+    "StoreDriverError",
     "StoreError",
     "default_path",
     "file_of",
@@ -56,16 +58,20 @@ def open_store(where: str | Path) -> Store:
     return Store(database)
 
 
-class Store(Visits, Policies, Losses, Claims):
-    """Earlier visits, policies, what was lost of them, and who is looking for one now."""
+class Store(Visits, Policies, Derivations, Losses, Claims):
+    """Earlier visits, policies, what they came to, what was lost of them, who looks for one now."""
 
-    def release(self, domain: str) -> int:
-        """Forget the policy of a domain, and the visits to a host of that name.
+    def release(self, domain: str) -> tuple[int, int]:
+        """Forget the policy of a domain, and the visits to a host of that name, all unread.
 
-        Returns: how many of both there were.
+        Returns: how many there were of either.
         """
         with self._database.transaction():
-            return self._forget_policy(domain) + self._forget(domain)
+            return self._forget_policy(domain), self._forget(domain)
+
+    def try_writing(self) -> None:
+        """Write what changes nothing. Raises: StoreError: nothing can be written."""
+        self._database.run("delete from policy where domain = ''")
 
     def close(self) -> None:
         """Let go of it."""
@@ -97,5 +103,5 @@ def _database(where: str) -> Database:
     try:
         from unstrip.io.store.postgresql import PostgresqlDatabase
     except ImportError as error:
-        raise StoreError("a store in PostgreSQL needs the extra: unstrip[shared]") from error
+        raise StoreDriverError(StoreDriverError.WORDS) from error
     return PostgresqlDatabase(where)

@@ -27,11 +27,23 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class StoreError(OSError):
-    """The store cannot be read or written; nothing may be concluded from that."""
+    """The store cannot be read or written; nothing may be concluded from that.
+
+    Attributes: hint: what could be done, "" where whoever wants it used knows better.
+    """
+
+    hint: ClassVar[str] = ""
 
 
 class StoreDamagedError(StoreError):
-    """It is no database any more, or some of its pages make no sense."""
+    """It is no database any more, or something in it makes no sense."""
+
+
+class StoreDriverError(StoreError):
+    """What speaks to the database is not installed."""
+
+    WORDS = "a store in PostgreSQL needs psycopg, which is not installed"
+    hint = "run pip install '.[shared]' where unstrip was installed from: docs/howto/cluster.md"
 
 
 class Database(ABC):
@@ -97,12 +109,29 @@ class Database(ABC):
                     self.roll_back()
                 raise
 
-    def read(self, kind: type[T], kept: Any) -> T:  # noqa: ANN401  # whatever is found there
-        """Return a value that was kept as JSON. Raises: StoreError: it is none."""
+    def read(self, kind: type[T], kept: Any, what: str) -> T:  # noqa: ANN401  # whatever is there
+        """Return a value that was kept as JSON.
+
+        Args: what: what it is, for people.
+        Raises: StoreDamagedError: it is none.
+        """
         try:
             return from_json(kind, kept)
         except (ValueError, TypeError, RecursionError) as error:
-            raise self.failed(error) from error
+            raise self.damaged(f"{what}: {error}") from error
+
+    def damaged(self, words: str) -> StoreDamagedError:
+        """Return the error to be raised of something in it that makes no sense."""
+        return StoreDamagedError(str(self.failed(ValueError(words))))
+
+    def kept(self, kind: type[T], value: object) -> T:
+        """Return what was kept, if it is of its kind: SQLite would keep anything anywhere.
+
+        Raises: StoreError.
+        """
+        if isinstance(value, kind):
+            return value
+        raise self.failed(TypeError(f"{type(value).__name__} in the place of {kind.__name__}"))
 
     def failed(self, error: Exception) -> StoreError:
         """Return the error to be raised because of another one."""

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-from unstrip.io.store import StoreError, file_of
+from unstrip.io.store import StoreDriverError, StoreError, file_of
 from unstrip.io.store.schema import VERSION
 
 _MARK = b"SQLite format 3\0"
@@ -24,12 +24,14 @@ class Glance:
     """What is there.
 
     Attributes: words: how it stands; trouble: why it could not be used, "" if nothing speaks
-        against it; damaged: there is a file, and it is no store.
+        against it; damaged: there is a file, and it is no store; hint: what could be done, "" for
+        what can always be done.
     """
 
     words: str
     trouble: str = ""
     damaged: bool = False
+    hint: str = ""
 
 
 def glance(where: str) -> Glance:
@@ -42,7 +44,8 @@ def glance(where: str) -> Glance:
         missing = find_spec("psycopg") is None
         return Glance(
             "a database of PostgreSQL, which is not asked now",
-            "a store in PostgreSQL needs the extra: unstrip[shared]" if missing else "",
+            StoreDriverError.WORDS if missing else "",
+            hint=StoreDriverError.hint if missing else "",
         )
     return _file(path) if os.path.lexists(path) else _nothing(path)
 

@@ -6,6 +6,7 @@ force and enforced is good enough: nothing that the store could say would ask fo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -70,10 +71,15 @@ class Held:
         self._unsaved[owed.new.domain] = owed
         self._owed += _size(owed.new)
 
-    def owe_all(self) -> None:
-        """Owe all there is to one who knows nothing of it."""
+    @property
+    def all(self) -> tuple[Known, ...]:
+        """What is held, wherever else it may be."""
         late = {domain: each.new for domain, each in self._unsaved.items()}
-        for known in (self._kept | late).values():
+        return tuple((self._kept | late).values())
+
+    def owe_all(self, more: Iterable[Known] = ()) -> None:
+        """Owe all there is, and more, to one who knows nothing of it."""
+        for known in (*self.all, *more):
             self._put(Unsaved(None, known))
 
     def put_off(self, domain: str) -> None:

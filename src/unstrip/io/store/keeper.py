@@ -3,7 +3,7 @@
 - What cannot be written is held in this process, and written when that can be done again.
 - What cannot be read is an error, unless this process holds a policy than which nothing that the
   store could say would be stricter.
-- What took the place of a damaged store is told of every policy that this process holds.
+- What took the place of another store is told of every policy that this process holds.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from pathlib import Path
 from time import monotonic
 
 from unstrip.evidence import Endpoint, Evidence
-from unstrip.io.store import KeptList, StoreError
+from unstrip.io.store import KeptList, Store, StoreError
 from unstrip.io.store.held import Held
 from unstrip.io.store.tended import Listener, Operation, Tended
 from unstrip.policy.mta_sts import Known, reconciled
 
 AGAIN = 5.0  # seconds until what could not be written is tried again
+_NO_ERA = -1  # nothing of it is kept
 _AT_ONCE = 50  # domains of which something is written before others have their turn
 
 
@@ -33,7 +34,7 @@ class Keeper:
     """
 
     def __init__(self, where: str | Path, listener: Listener) -> None:
-        self._held = Held()
+        self._held, self._listener = Held(), listener
         self._again = 0.0  # when to try to write
         self.tended = Tended(where, listener, self._held.owe_all)
 
@@ -41,6 +42,14 @@ class Keeper:
     def unsaved(self) -> int:
         """Of how many domains something is to be written yet."""
         return len(self._held.unsaved)
+
+    def everything(self) -> tuple[Known, ...]:
+        """Return what this process holds, for another store."""
+        return self._held.all
+
+    def inherit(self, everything: Collection[Known]) -> None:
+        """Have what was held beside another store, and write it."""
+        self._held.owe_all(everything)
 
     # Policies
 
@@ -100,11 +109,19 @@ class Keeper:
             raise StoreError("some of what was derived may rest on less than is known")
         return self.tended.use(Operation.READ, lambda store: store.derivations(now, after, most))
 
-    def keep_derived(self, name: str, made: datetime, expires: datetime, body: bytes) -> None:
+    def era(self) -> int:
+        """Return to which era belongs what is derived from now on."""
+        with suppress(StoreError):
+            return self.tended.use(Operation.READ, Store.era)
+        return _NO_ERA
+
+    def keep_derived(
+        self, name: str, made: datetime, expires: datetime, body: bytes, era: int
+    ) -> None:
         """Keep what was derived, if that can be done."""
         with suppress(StoreError):
             self.tended.use(
-                Operation.WRITE, lambda store: store.keep_derived(name, made, expires, body)
+                Operation.WRITE, lambda store: store.keep_derived(name, made, expires, body, era)
             )
 
     def keep_list(self, name: str, signers: Collection[str], new: KeptList) -> bool:
@@ -146,4 +163,7 @@ class Keeper:
         """Let go of the store, once what can be written is."""
         self._again = 0.0
         self._settle(None)
+        if self.unsaved:
+            domains = "1 domain" if self.unsaved == 1 else f"{self.unsaved} domains"
+            self._listener.lost(f"a store was left without what was found out of {domains}")
         self.tended.close()

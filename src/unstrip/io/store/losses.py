@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from unstrip.io.store.database import Database, microseconds, moment
+from unstrip.io.store.derivations import release_derived
 
 LONGEST = timedelta(seconds=31557600)  # RFC 8461, 3.2: the longest max_age
 
@@ -55,5 +56,5 @@ class Losses:
             return self._end() > 0
 
     def _end(self) -> int:
-        self._database.run("delete from derivation")  # any of them may rest on that
+        release_derived(self._database)  # any of them may rest on that
         return self._database.run("delete from loss")

@@ -1,8 +1,7 @@
-"""Policies: what MTA-STS remembers, signed lists, and what was derived from all there is.
+"""Policies: what MTA-STS remembers, and signed lists.
 
 A policy is never lost to a failure, however many look for it at the same time, and a list never
-gives way to an older one. What was derived is only a shortcut: it is gone with whatever it may rest
-on, and it never holds for longer than it was meant to, whatever becomes of the clock.
+gives way to an older one.
 """
 
 from __future__ import annotations
@@ -10,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 
+from unstrip.escaping import brief
 from unstrip.evidence import to_json
-from unstrip.io.store.database import Database, Row, microseconds, moment
+from unstrip.io.store.database import Database, Row, StoreDamagedError, microseconds, moment
+from unstrip.io.store.derivations import release_derived
 from unstrip.policy.mta_sts import Known, reconciled
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,20 @@ class Policies:
         rows = self._database.rows("select domain, known from policy where domain = ?", domain)
         return self._known(rows[0]) if rows else None
 
-    def domains(self) -> tuple[Known, ...]:
-        """Return what is remembered of MTA-STS, by domain."""
-        rows = self._database.rows("select domain, known from policy")
-        return tuple(sorted(map(self._known, rows), key=lambda known: known.domain))
+    def domains(self, unread: list[StoreDamagedError] | None = None) -> tuple[Known, ...]:
+        """Return what is remembered of MTA-STS, by domain.
+
+        Args: unread: gets an error for each that cannot be read; None to have it raised.
+        """
+        found = []
+        for row in self._database.rows("select domain, known from policy"):
+            try:
+                found.append(self._known(row))
+            except StoreDamagedError as error:
+                if unread is None:
+                    raise
+                unread.append(error)
+        return tuple(sorted(found, key=lambda known: known.domain))
 
     def remember(self, base: Known | None, new: Known) -> Known:
         """Keep what came of a look, beside what others have found out meanwhile.
@@ -81,7 +89,7 @@ class Policies:
                 " body = excluded.body",
                 *(name, new.signer, microseconds(new.timestamp), new.body),
             )
-            self._database.run("delete from derivation")  # any of them may rest on the old one
+            release_derived(self._database)  # any of them may rest on the old one
         return True
 
     def kept_list(self, name: str, signers: Collection[str]) -> KeptList | None:
@@ -91,55 +99,19 @@ class Policies:
         return max(found, key=lambda kept: (kept.timestamp, kept.signer), default=None)
 
     def _known(self, row: Row) -> Known:
-        found = self._database.read(Known, row[1])
+        what = f"the policy of {brief(str(row[0]))}"
+        found = self._database.read(Known, row[1], what)
         if found.domain != row[0]:
-            raise self._database.failed(
-                ValueError(f"a policy of {found.domain} for another domain")
-            )
+            raise self._database.damaged(f"{what} is that of {found.domain}")
         return found
 
     def _list(self, row: Row) -> KeptList:
         signer, made, body = row
         try:
-            return KeptList(signer, moment(self._kept(int, made)), self._kept(bytes, body))
+            kept = self._database.kept
+            return KeptList(signer, moment(kept(int, made)), kept(bytes, body))
         except OverflowError as error:
             raise self._database.failed(error) from error
-
-    def _kept(self, kind: type[T], value: object) -> T:
-        """Return what is kept, if it is of its kind: SQLite would keep anything anywhere."""
-        if isinstance(value, kind):
-            return value
-        words = f"{type(value).__name__} in the place of {kind.__name__}"
-        raise self._database.failed(TypeError(words))
-
-    def keep_derived(self, name: str, made: datetime, expires: datetime, body: bytes) -> None:
-        """Keep what was derived for a domain, unless what it rests on was replaced since."""
-        with self._database.transaction():
-            self._database.run("delete from derivation where expires <= ?", microseconds(made))
-            self._database.run(
-                "insert into derivation (name, made, expires, body) select ?, ?, ?, ?"
-                " where not exists (select 1 from policy where domain = ? and kept > ?)"
-                " on conflict (name) do update"
-                " set made = excluded.made, expires = excluded.expires, body = excluded.body",
-                *(name, microseconds(made), microseconds(expires), body, name, microseconds(made)),
-            )
-
-    def derived(self, name: str, now: datetime) -> bytes | None:
-        """Return what was derived for a domain, if that holds now.
-
-        What was made later than now holds no more: the clock was set back.
-        """
-        at = microseconds(now)
-        query = "select body from derivation where name = ? and made <= ? and expires > ?"
-        rows = self._database.rows(query, name, at, at)
-        return self._kept(bytes, rows[0][0]) if rows else None
-
-    def derivations(self, now: datetime, after: str, most: int) -> list[tuple[str, bytes]]:
-        """Return what was derived and holds now, by name: so many that come after a name."""
-        at = microseconds(now)
-        query = "select name, body from derivation where name > ? and made <= ? and expires > ?"
-        rows = self._database.rows(f"{query} order by name limit ?", after, at, at, most)
-        return [(self._kept(str, name), self._kept(bytes, body)) for name, body in rows]
 
     def _clear(self, domain: str) -> None:
         """Note that what may have been lost of a domain does not matter any more."""

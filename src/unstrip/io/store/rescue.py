@@ -1,4 +1,4 @@
-"""Rescue: a file that SQLite cannot read is moved aside, and what can be read of it goes on.
+"""Rescue: a file that is damaged is moved aside, and what can be read of it goes on.
 
 - What takes its place is whole, and has the mark of a loss, before it does so. A process that dies
   on the way leaves the damaged file where it was, or the new one, and never none.
@@ -15,7 +15,8 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +24,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from unstrip.evidence import Evidence, from_json
-from unstrip.io.store.database import Row, StoreError, microseconds
+from unstrip.io.store.database import PATIENCE, Row, StoreError, microseconds
+from unstrip.io.store.derivations import release_derived
 from unstrip.io.store.losses import Losses
 from unstrip.io.store.schema import bring_up_to_date
 from unstrip.io.store.sqlite import SqliteDatabase
@@ -41,20 +43,26 @@ class _Table:
     """What is carried over of a table: all but the numbers of its rows.
 
     Attributes: index: one of its indexes, which begins with the first column; columns: each with
-        the type that a value must have, or as what its JSON is read.
+        the type that a value must have, or as what its JSON is read; agrees: tells whether such
+        values are of one thing.
     """
 
     index: str
     columns: dict[str, type]
+    agrees: Callable[[Row], bool] = lambda _: True
 
     def makes_sense(self, row: Row) -> bool:
         """Tell whether all values are what they are meant to be."""
-        return all(map(_is_a, self.columns.values(), row))
+        return all(map(_is_a, self.columns.values(), row)) and self.agrees(row)
 
 
 # what was derived is derived anew
 _TABLES = {
-    "policy": _Table("sqlite_autoindex_policy_1", {"domain": str, "known": Known, "kept": int}),
+    "policy": _Table(
+        "sqlite_autoindex_policy_1",
+        {"domain": str, "known": Known, "kept": int},
+        lambda row: from_json(Known, row[1]).domain == row[0],
+    ),
     "policy_list": _Table(
         "sqlite_autoindex_policy_list_1",
         {"name": str, "signer": str, "made": int, "body": bytes},
@@ -109,7 +117,7 @@ def rescue(path: Path, now: datetime, opened: tuple[int, int] | None = None) -> 
     Raises: StoreError: it cannot be done, or that was no store of ours.
     """
     try:
-        with _alone(path.parent):
+        with _alone(path):
             if _is_well(path):
                 return _doubted(path, now) if identity(path) == opened else None
             if identity(path) != opened and not _was_ours(path):
@@ -122,14 +130,33 @@ def rescue(path: Path, now: datetime, opened: tuple[int, int] | None = None) -> 
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Have the folder to oneself, as far as others do this as well."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _alone(path: Path) -> Iterator[None]:
+    """Have a file to oneself, as far as others do this as well; nobody is waited for for ever.
+
+    The lock is a file of our own, or else everybody who may read the folder could hold us up.
+    """
+    lock, until = path.with_name(f"{path.name}.lock"), time.monotonic() + PATIENCE
+    while (descriptor := _locked(lock)) is None:
+        if time.monotonic() > until:
+            raise StoreError(f"another process has {lock}")
+        time.sleep(0.05)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        lock.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _locked(lock: Path) -> int | None:
+    """Return the descriptor of a lock that is had, None if another has it."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with suppress(BlockingIOError, FileNotFoundError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = os.fstat(descriptor)
+        if identity(lock) == (found.st_dev, found.st_ino):  # else it was taken away meanwhile
+            return descriptor
+    os.close(descriptor)
+    return None
 
 
 @contextmanager
@@ -141,8 +168,16 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _is_well(path: Path) -> bool:
-    with suppress(sqlite3.Error), _reading(path) as found:
-        return found.execute("pragma quick_check(1)").fetchall() == [("ok",)]
+    with suppress(*_BROKEN), _reading(path) as found:
+        if found.execute("pragma quick_check(1)").fetchall() != [("ok",)]:
+            return False
+        there = found.execute("select name from sqlite_master where type = 'table'").fetchall()
+        return all(
+            table.makes_sense(row)
+            for name, table in _TABLES.items()
+            if (name,) in there  # an earlier version had fewer
+            for row in found.execute(f"select {', '.join(table.columns)} from {name}")  # noqa: S608
+        )
     return False
 
 
@@ -201,8 +236,9 @@ def _rebuilt(damaged: Path, path: Path, now: datetime) -> dict[str, int]:
                 places = ", ".join("?" * len(row))
                 words = f"insert or ignore into {name} ({columns}) values ({places})"  # noqa: S608
                 rows[name] += new.run(words, *row)
-            new.run("insert into loss (at) values (?)", microseconds(now))
             new.run("insert into clear (domain) select domain from policy")
+            new.run("insert into loss (at) values (?)", microseconds(now))
+            release_derived(new)  # and what others are deriving just now
     return rows
 
 

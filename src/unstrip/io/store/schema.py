@@ -38,6 +38,7 @@ create table derivation (
 _DERIVATION_INDEX = "create index derivation_expires on derivation (expires)"
 _LOSS = "create table loss (at bigint not null)"
 _CLEAR = "create table clear (domain text primary key)"
+_ERA = "create table era (number bigint not null)"
 
 # what each version added, in what both databases have in common of SQL
 _STEPS = (
@@ -45,6 +46,7 @@ _STEPS = (
     (_POLICY, _LIST, _DERIVATION, _DERIVATION_INDEX),
     ("drop table policy_list", _SIGNED_LIST),  # whose it was is not known: it is to come again
     (_LOSS, _CLEAR),
+    (_ERA, "insert into era (number) values (0)"),
 )
 VERSION = len(_STEPS)
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from unstrip.evidence import Endpoint, Evidence, to_json
 from unstrip.io.store.database import Database, Row
+from unstrip.io.store.derivations import release_derived
 from unstrip.policy import irc_sts
 from unstrip.policy.history import MEMORY, proved, steady
 
@@ -102,7 +103,7 @@ class Visits:
         with self._database.transaction():
             seen = _Seen(*self._database.rows(_SEEN, *key)[0])
             if telling & _TLS and self._raises(seen, began, telling):
-                self._database.run("delete from derivation")  # any of them may rest on less
+                release_derived(self._database)  # any of them may rest on less
             self._database.run(
                 "insert into visit (host, port, protocol, implicit, server_name, began, telling,"
                 " secured, evidence) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -134,15 +135,15 @@ class Visits:
             return self._forget(host, port)
 
     def _forget(self, host: str, port: int | None = None) -> int:
-        self._database.run("delete from derivation")  # any of them may rest on these visits
+        release_derived(self._database)  # any of them may rest on these visits
         if port is None:
             return self._database.run("delete from visit where host = ?", host)
         return self._database.run("delete from visit where host = ? and port = ?", host, port)
 
     def _read(self, which: str, *values: str | int) -> tuple[Evidence, ...]:
         query = f"select evidence from visit where {which} order by began, id"  # noqa: S608  # our own words only
-        rows = self._database.rows(query, *values)
-        return tuple(self._database.read(Evidence, row[0]) for row in rows)
+        rows, what = self._database.rows(query, *values), f"a visit to {values[0]}"
+        return tuple(self._database.read(Evidence, row[0], what) for row in rows)
 
 
 def _remembered(row: Row) -> Remembered:

@@ -42,7 +42,7 @@ from unstrip.policy.values import Level, Policy
 SOURCE = "mta-sts"
 PATH = "/.well-known/mta-sts.txt"
 _DAY = 86400  # seconds
-_SERVER_ERROR = 500  # and above: statuses of HTTP
+_TELLING = (200, 404, 410)  # statuses by which a web server says what it has, and not how it is
 _LOOK_LEAST, _LOOK_MOST = timedelta(minutes=1), timedelta(hours=1)  # between two looks
 
 __all__ = [
@@ -131,8 +131,7 @@ def _fetched(known: Known, announced: str, now: datetime) -> Source[Known]:
         policy = _served(answer)
     except _Unfit as error:
         times = known.fetch.times + 1 if known.fetch else 1
-        # a server in trouble, of whoever's making, has not said that there is no policy
-        certain = isinstance(answer, HttpsAnswer) and answer.status < _SERVER_ERROR
+        certain = isinstance(answer, HttpsAnswer) and answer.status in _TELLING
         trouble = Trouble(now, str(error), certain, error.result, announced, times)
         return replace(known, look=min(known.look or now, trouble.over), fetch=trouble)
     look = min(known.look or now, now + timedelta(seconds=policy.max_age))

@@ -1,4 +1,4 @@
-"""The command's own files are in a place that each test has for itself."""
+"""No test of a face sees the history, the table or the configuration of whoever runs it."""
 
 from __future__ import annotations
 
