@@ -263,7 +263,8 @@ def test_the_log_says_why_the_daemon_had_mail_wait(outcome):
     ]
     assert held
     for domain, text in held:
-        assert f"temporary error: {text}" in outcome.course.sender.log, domain
+        said = text.partition(": no answer")[0]  # whose words are not the same each time
+        assert f"temporary error: {said}" in outcome.course.sender.log, domain
 
 
 def test_mail_waits_while_a_policy_is_still_being_fetched(outcome):
