@@ -190,7 +190,7 @@ def test_130_ctrl_c_ends_it_at_once_with_a_sentence(number, silent, options):
     assert ran.code == 130
     assert ran.err.strip() == "unstrip: error: interrupted"
     assert ran.out == ""
-    assert time.monotonic() - pressed < 3.0
+    assert time.monotonic() - pressed < PATIENCE  # and not 600 seconds
 
 
 def test_the_exit_codes_are_what_each_verdict_says(good, strict, options):
