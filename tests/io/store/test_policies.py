@@ -122,13 +122,13 @@ def test_a_row_that_is_damaged_is_an_error_whatever_is_in_it(path):
     with closing(open_store(path)) as store:
         for name in (DOMAIN, "a.example"):
             store.remember(None, Known(name, looked=NOW))
-        store.keep_derived(DOMAIN, NOW, NOW + HOUR, b"derived", store.era())
+        store.keep_derived("c.example", NOW, NOW + HOUR, b"derived", store.era())
         store._database.run("update policy set domain = 'b', known = 5 where domain = 'a.example'")
         store._database.run("update derivation set body = 'text'")
         with pytest.raises(StoreError):
             store.domains()
         with pytest.raises(StoreError):
-            store.derived(DOMAIN, NOW)
+            store.derived("c.example", NOW)
 
 
 # -- lists -----------------------------------------------------------------------------
