@@ -59,6 +59,8 @@ bench: .venv/.ready ## measure the speed, beside C programs
 	@PYTHONPATH=. $(BIN)/python tests/bench/policies.py
 	@echo
 	@PYTHONPATH=. $(BIN)/python tests/bench/daemon.py
+	@echo
+	@PYTHONPATH=. $(BIN)/python tests/bench/tlsrpt.py
 
 .PHONY: lock
 lock: ## pin the newest dependencies, with hashes (needs pip-compile)

@@ -397,8 +397,10 @@ def _verdict_row(code: Code) -> tuple[str, ...]:
 
 _ON_METRICS = """\
 What `unstrip serve` says to `GET /metrics`, for Prometheus. `speaks` is what is spoken at a place:
-`socketmap`, `tcp-table`, `exim` or `http`. Beside these there is what Prometheus's client knows of
-a process: `process_resident_memory_bytes`, `process_cpu_seconds_total` and others.
+`socketmap`, `tcp-table`, `exim` or `http`. Where it is `tlsrpt` or `reports` nobody asks: what is
+told there has metrics of its own, `unstrip_tlsrpt_` and `unstrip_reports_`. Beside these there is
+what Prometheus's client knows of a process: `process_resident_memory_bytes`,
+`process_cpu_seconds_total` and others.
 
 Worth an alarm: any growth of `unstrip_alarms_total`, `unstrip_failures_total` and
 `unstrip_turned_away_total`, reloads that failed, `not checked` among the questions where it was

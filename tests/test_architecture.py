@@ -35,7 +35,7 @@ LAYERS = [
     ),
     *("trouble", "upgrade", "wire", "framing", "literals", "xmlstream", "protocols"),
     *("tunnel", "bundled", "conversation", "evidence", "target", "policy", "derivation", "mta"),
-    *("verdict", "publication", "comparison", "io", "lab", "faces", "program"),
+    *("verdict", "tlsrpt", "publication", "rollout", "comparison", "io", "lab", "faces", "program"),
 ]
 EDGES = {"io", "lab", "faces", "program"}
 # what a pure room never imports, and never calls

@@ -28,10 +28,15 @@ from platformdirs.unix import Unix
 import unstrip
 from unstrip.faces.cli.advice import ADVICE
 from unstrip.faces.cli.explanation import Explanation
+from unstrip.faces.cli.outgoing import OutgoingReport
 from unstrip.faces.cli.policies import PolicyRecord
 from unstrip.faces.cli.publication import PublicationRecord
 from unstrip.faces.cli.record import ComparisonRecord, DomainRecord, Record
+from unstrip.faces.cli.report_alarms import WatchRecord
+from unstrip.faces.cli.report_lines import ReportsRecord
+from unstrip.faces.cli.rollout_lines import RolloutRecord
 from unstrip.faces.cli.speech import Exit
+from unstrip.faces.cli.trail import TrailRecord
 from unstrip.faces.mta.metrics import MEASURES
 from unstrip.io.configuration import Configuration, ResolverSettings, parse
 from unstrip.io.store import Remembered
@@ -43,6 +48,7 @@ from unstrip.mta.decision import MailDecision
 from unstrip.policy import dane, local, mta_sts
 from unstrip.program import cli
 from unstrip.protocols import REGISTRY, SCHEMES
+from unstrip.tlsrpt import received
 from unstrip.verdict import Code
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -322,11 +328,16 @@ def kinds(*roots: Any) -> Iterator[type]:
             waiting.extend(get_type_hints(kind).values())
 
 
-# two that have the name of another kind
-TITLES = {dane.Standing: "DaneStanding", mta_sts.Trouble: "StsTrouble"}
+# those that have the name of another kind
+TITLES = {
+    dane.Standing: "DaneStanding",
+    mta_sts.Trouble: "StsTrouble",
+    received.Proof: "ReportProof",
+}
 PRINTED = (
     *(Record, DomainRecord, ComparisonRecord, Remembered, Crossing),
-    *(PublicationRecord, Explanation, PolicyRecord, MailDecision),
+    *(PublicationRecord, Explanation, PolicyRecord, MailDecision, OutgoingReport),
+    *(ReportsRecord, WatchRecord, RolloutRecord, TrailRecord),
 )
 JSON = {TITLES.get(kind, kind.__name__): kind for kind in kinds(*PRINTED)}
 VALUES = {name: kind for name, kind in JSON.items() if issubclass(kind, enum.Enum)}

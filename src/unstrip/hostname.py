@@ -6,7 +6,7 @@ import ipaddress
 import re
 from functools import lru_cache
 
-from unstrip.escaping import printable
+from unstrip.escaping import brief
 
 _SCOPED = re.compile(r"[0-9A-Fa-f:.]+%[0-9A-Za-z._-]{1,32}")  # RFC 4007, 11
 _LABEL, _NAME = 63, 253  # octets (RFC 1035, 2.3.4)
@@ -22,13 +22,13 @@ def host_name(host: str) -> str:
     Raises: BadHostName: it is neither.
     """
     if "%" in host and not _SCOPED.fullmatch(host):
-        raise BadHostName(f"'{printable(host)}' is no address with a scope")
+        raise BadHostName(f"'{brief(host)}' is no address with a scope")
     address = _address(host)
     if address is not None:
         return str(address)
-    name = _a_labels(host.rstrip(".").lower())
+    name = _a_labels(host.removesuffix(".").lower())
     if len(name) > _NAME or not all(map(_is_label, name.split("."))):
-        raise BadHostName(f"'{printable(host)}' is no host name")
+        raise BadHostName(f"'{brief(host)}' is no host name")
     return name
 
 
@@ -72,9 +72,7 @@ def _a_labels(name: str) -> str:
     try:
         return idna.encode(name, uts46=True).decode()
     except idna.IDNAError as error:
-        raise BadHostName(
-            f"'{printable(name)}' is no host name: {printable(str(error))}"
-        ) from error
+        raise BadHostName(f"'{brief(name)}' is no host name: {brief(str(error))}") from error
 
 
 def _is_label(label: str) -> bool:

@@ -34,7 +34,7 @@ from tests.io.policy_host import (
 from tests.policy.answering import bogus, failure, found, nothing
 from unstrip.certificates import Fault
 from unstrip.escaping import printable
-from unstrip.io.https import BODY_LIMIT, Fetcher, _Request
+from unstrip.io.https import BODY_LIMIT, Fetcher, Upload, _Request
 from unstrip.lab.authority import self_signed
 from unstrip.policy.mta_sts import PATH
 from unstrip.policy.questions import (
@@ -710,3 +710,111 @@ def test_who_gives_up_leaves_no_connection_behind(pki, context):
 
     with policy_host(script, context) as web:
         asyncio.run(main(web.port))
+
+
+# What is handed over
+
+
+REPORT = bytes(range(256)) * 2000
+
+
+def post(pki, web, body=REPORT, *, host=HOST, path="/tls?x=1", timeout=5.0, at=HERE, **how):
+    fetcher = Fetcher(names(at), pki.roots, timeout=timeout)
+    upload = Upload(host, path, body, "application/tlsrpt+gzip", web.port)
+
+    async def main():
+        async with asyncio.timeout(PATIENCE):
+            return await fetcher.post(upload, **{"private": True, **how})
+
+    return asyncio.run(main())
+
+
+def swallows(*parts, bodies=None, gap=0.0):
+    """Take what is posted, and answer with these."""
+
+    async def script(caller):
+        head = (await caller.head()).decode()
+        length = next(line[16:] for line in head.split("\r\n") if line.startswith("Content-Length"))
+        body = await caller.reader.readexactly(int(length))
+        if bodies is not None:
+            bodies.append(body)
+        await caller.say(*parts, gap=gap)
+
+    return script
+
+
+@pytest.mark.parametrize("body", [REPORT, b"x", b""], ids=len)
+def test_a_report_is_handed_over_whole(pki, context, body):
+    script = swallows(answer("201 Created", "Content-Length: 0"), bodies=(bodies := []))
+    with policy_host(script, context) as web:
+        said = post(pki, web, body)
+    assert (said.status, said.body) == (201, b"")
+    assert bodies == [body]
+    start, *fields = web.requests[0].decode().split("\r\n")
+    assert start == "POST /tls?x=1 HTTP/1.1"
+    assert {f"Host: {HOST}:{web.port}", f"Content-Length: {len(body)}"} <= {*fields}
+    assert {"Content-Type: application/tlsrpt+gzip", "Connection: close"} <= {*fields}
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "301 Moved", "413 Too Large", "500 Oh"])
+def test_what_is_said_of_a_report_is_the_status(pki, context, status):
+    with policy_host(swallows(answer(status, "Location: /y")), context) as web:
+        assert post(pki, web).status == int(status[:3])
+    assert web.callers == 1
+
+
+def test_of_an_answer_that_never_ends_the_head_is_read(pki, context):
+    endless = [answer("200 OK", "Transfer-Encoding: chunked"), *[b"1\r\nx\r\n"] * 10**6]
+    with policy_host(swallows(*endless), context) as web:
+        assert post(pki, web).status == 200
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ([answer("100 Continue")] * 1000, "answers before the answer"),
+        ([b"HTTP/1.1 200 OK\r\n", *[b"X: " + b"y" * 1000 + b"\r\n"] * 1000], "not an answer"),
+        ([b"220 smtp\r\n"], "220 smtp"),
+        ([], "closed"),
+    ],
+    ids=["interim", "head", "smtp", "nothing"],
+)
+def test_what_is_no_answer_to_a_report_is_none(pki, context, parts, words):
+    with policy_host(swallows(*parts), context) as web:
+        failed(post(pki, web), words)
+
+
+def test_a_web_server_that_does_not_read_a_report_is_left(pki, context):
+    async def deaf(caller):
+        await caller.head()
+        caller.writer.transport.pause_reading()
+        await asyncio.sleep(PATIENCE)
+
+    with policy_host(deaf, context) as web:
+        failed(post(pki, web, REPORT * 10, timeout=0.5), "")
+
+
+def test_a_report_goes_to_nobody_who_does_not_prove_the_name_unless_asked_to(pki):
+    bodies = []
+    script = swallows(answer("200 OK", "Content-Length: 0"), bodies=bodies)
+    with policy_host(script, pki.server_context("other.example")) as web:
+        failed(post(pki, web), "certificate is not valid", WEBPKI)
+        assert web.requests == []
+        assert post(pki, web, verify=False).status == 200
+    assert bodies == [REPORT]
+
+
+@pytest.mark.parametrize("at", [HERE, "10.0.0.1", "169.254.169.254", "fd00::1", "::ffff:127.0.0.1"])
+def test_a_report_goes_into_no_private_network_unless_asked_to(pki, context, at):
+    with policy_host(swallows(answer("200 OK")), context) as web:
+        failed(post(pki, web, at=at, private=False), f"private addresses alone: {at}")
+    assert web.callers == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "path"), [(HERE, "/"), ("", "/"), (HOST, ""), (HOST, "/a b"), (HOST, "/a\r\nX: y")]
+)
+def test_a_report_goes_to_a_host_and_a_path(pki, host, path):
+    with policy_host(hangs_up, None) as web:
+        failed(post(pki, web, host=host, path=path), "")
+    assert web.callers == 0

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from unstrip.io.configuration import BadConfiguration, parse
-from unstrip.io.serving import LISTEN, LimitSettings, LogSettings, Place, ServeSettings
+from unstrip.io.serving import (
+    LISTEN,
+    LimitSettings,
+    LogSettings,
+    Place,
+    ServeSettings,
+    SpoolSettings,
+)
 
 WHOLE = """
 [serve]
@@ -38,6 +45,10 @@ waiting = 6
 connections = 7
 memory = 8
 
+[serve.spool]
+folder = "waiting"
+limit = 16
+
 [serve.log]
 format = "json"
 level = "debug"
@@ -63,10 +74,16 @@ def test_every_key_is_read():
         reporting_maps=("new",),
         tcp_reports=True,
         limits=LimitSettings(1, 2, 3, 4, 5, 6, 7, 8),
+        spool=SpoolSettings(Path("/etc/unstrip/waiting"), 16),
         log=LogSettings("json", "debug"),
     )
     assert found.listen[0].path == Path("/run/unstrip/s")
     assert found.listen[1].address == ("2001:db8::1", 80)
+
+
+def test_a_certificate_is_beside_the_configuration():
+    found = listening("speaks = 'reports'\nat = '127.0.0.1:1'\nkey = 'k'\ncertificate = '/c'")
+    assert (found.certificate, found.key) == (Path("/c"), Path("/etc/unstrip/k"))
 
 
 def test_without_any_key_it_is_on_loopback():
@@ -103,6 +120,12 @@ def test_beyond_loopback_it_is_only_if_that_is_said(at):
         ("speaks = 'exim'\nat = 'unix:/s'\nmode = 432", "mode: expected text"),
         ("speaks = 'exim'\nat = '127.0.0.1:1'\ngroup = 'x'", "group: of no use"),
         ("speaks = 'exim'\nat = '127.0.0.1:1'\nports = 1", "unknown key 'ports'"),
+        ("speaks = 'tlsrpt'\nat = '127.0.0.1:1'", "comes to a UNIX socket"),
+        ("speaks = 'reports'\nat = '127.0.0.1:1'\nkey = 'k'", "certificate and key: give both"),
+        (
+            "speaks = 'http'\nat = '127.0.0.1:1'\nkey = 'k'\ncertificate = 'c'",
+            "certificate: of no use but with reports",
+        ),
     ],
 )
 def test_a_place_with_a_mistake_is_an_error(text, words):
@@ -120,6 +143,7 @@ def test_a_place_with_a_mistake_is_an_error(text, words):
         ("reporting_maps = []", "unknown key 'reporting_maps'"),
         ("[serve.limits]\nidle = 0", "idle: "),
         ("[serve.limits]\nmemory = 100000", "memory: "),
+        ("[serve.spool]\nlimit = 8", "limit: "),
         ("[serve.log]\nlevel = 'loud'", "none of debug, info, warning, error"),
     ],
 )
@@ -133,3 +157,10 @@ def test_one_place_is_named_once():
     with pytest.raises(BadConfiguration, match=r"127\.0\.0\.1:1 is there twice"):
         served(place.format(1) * 2)
     assert len(served(place.format(0) * 2).listen) == 2
+
+
+def test_datagrams_come_to_one_place():
+    place = "[[serve.listen]]\nspeaks = 'tlsrpt'\nat = 'unix:/{}'\n"
+    assert len(served(place.format("a")).listen) == 1
+    with pytest.raises(BadConfiguration, match="more than one place for tlsrpt"):
+        served(place.format("a") + place.format("b"))

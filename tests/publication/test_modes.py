@@ -146,7 +146,7 @@ def test_a_file_that_is_missing_is_printed_by_a_mode_and_that_is_said(scene):
     scene.answers = {Https(f"mta-sts.{DOMAIN}", PATH): HttpsAnswer(404)}
     (fault,) = (each for each in scene.publish().objections if each.fatal)
     assert "could not be had: HTTP status 404" in fault.words
-    assert fault.hint.startswith("--mode testing prints the file")
+    assert fault.hint.startswith(f"unstrip publish {DOMAIN} --mode testing prints the file")
     printed = scene.publish(mode=Mode.TESTING)
     assert "mode: testing" in printed.policy
     assert not any("--mode testing" in each.hint for each in printed.objections)
@@ -187,3 +187,34 @@ def test_an_age_that_does_not_suit_the_mode_is_noted(scene, mode, age, noted):
     scene.policy = TESTING
     found = [w for w in notes(scene.publish(mode=mode, max_age=age)) if w.startswith("max_age")]
     assert bool(found) is noted
+
+
+def test_a_policy_behind_a_certificate_of_a_ca_of_ones_own_says_which_option_knows_it(scene):
+    scene.policy = TESTING
+    refused = HttpsFailure(ResultType.STS_WEBPKI_INVALID, "self-signed certificate in chain")
+    scene.answers = {Https(f"mta-sts.{DOMAIN}", PATH): refused}
+    (fault,) = (each for each in scene.publish().objections if each.fatal)
+    assert "--ca-file" in fault.hint
+    scene.held = held(TESTING)
+    (note,) = (o for o in scene.publish().objections if "could not be had" in o.words)
+    assert not note.fatal
+    assert "--ca-file" in note.hint
+
+
+def test_a_host_that_the_policy_has_not_says_the_whole_command_that_adds_it(scene):
+    for policy, enforced in ((TESTING, False), (ENFORCE, True)):
+        scene.policy = policy.replace(f"mx: {MX2}\r\n", "")
+        (fault,) = (o for o in scene.publish(mode=Mode.ENFORCE).objections if o.fatal)
+        assert f"unstrip publish {DOMAIN} --mx {MX2}" in fault.hint
+        assert ("stop enforcing" in fault.hint) is enforced
+
+
+def test_a_policy_that_changed_under_the_same_id_is_noted_and_the_record_is_a_step(scene):
+    scene.policy, scene.held = ENFORCE, held(TESTING)
+    published = scene.publish()
+    assert refusals(published) == []
+    assert any("its id 1 was not: senders that hold the old one" in n for n in notes(published))
+    assert any("with its new id" in step.words for step in published.steps)
+    assert "TXT" in {record.kind for record in published.records}
+    scene.held = held(ENFORCE)
+    assert not any("its id" in words for words in notes(scene.publish()))

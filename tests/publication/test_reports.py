@@ -20,7 +20,7 @@ def text(record) -> bytes:
     ("uri", "expected"),
     [
         ("mailto:tls@example.org", "mailto:tls@example.org"),
-        ("mailto:a,b!c;d@example.org", "mailto:a%2Cb%21c%3Bd@example.org"),
+        ("mailto:b!c@example.org?x=y,z;", "mailto:b%21c@example.org?x=y%2Cz%3B"),
         ("https://example.org/a;b?c=d,e", "https://example.org/a%3Bb?c=d%2Ce"),
         ("https://example.org", "https://example.org"),
     ],

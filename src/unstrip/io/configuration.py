@@ -30,6 +30,7 @@ from msgspec.structs import replace
 from unstrip.escaping import brief
 from unstrip.hostname import host_name
 from unstrip.io.files import NoHome, Unread, configuration_folder, missing, read_text
+from unstrip.io.reporting import ReportSettings
 from unstrip.io.serving import ServeSettings
 from unstrip.mistakes import mistake
 from unstrip.policy.questions import Https
@@ -134,7 +135,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file.
 
     Attributes: store: a file, or the URL of a PostgreSQL database; policy: the operator's table,
-        None if there is none; serve: the policy daemon.
+        None if there is none; serve: the policy daemon; report: TLS reports.
     """
 
     store: Location | None = None
@@ -142,6 +143,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resolver: ResolverSettings = msgspec.field(default_factory=ResolverSettings)
     list: ListSettings | None = None
     serve: ServeSettings = msgspec.field(default_factory=ServeSettings)
+    report: ReportSettings = msgspec.field(default_factory=ReportSettings)
 
     def __post_init__(self) -> None:
         """Refuse a URL of another kind; it is not repeated, as a password may be in it."""

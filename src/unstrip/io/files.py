@@ -1,12 +1,14 @@
-"""Files: where ours are, and reading one: a regular one, and no more of it than it may have.
+"""Files: where ours are, reading one, writing one.
 
-A pipe would be waited for, and a device may have no end, or none but its own idea of one: what is
-named by mistake, or put there by another, neither holds us up nor fills our memory.
+What is read is a regular file, and no more of it than it may have. A pipe would be waited for, and
+a device may have no end, or none but its own idea of one: what is named by mistake, or put there by
+another, neither holds us up nor fills our memory. What is written is there whole or not at all.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from pathlib import Path
 from typing import Literal
@@ -58,6 +60,44 @@ def missing(path: Path) -> bool:
     except OSError:  # whoever reads it is told why he cannot
         return False
     return False
+
+
+class Unwritten(ValueError):
+    """What was to be written could not be; the message says which file, and why."""
+
+
+def write(path: Path, body: bytes) -> None:
+    """Write a file; whoever reads it meanwhile has the old one, or the new one, whole.
+
+    Raises: Unwritten: it cannot be written, or something that is no regular file has its name.
+    """
+    real = Path(os.path.realpath(path))  # a link stays one
+    draft = real.with_name(f".unstrip-{secrets.token_hex(8)}")
+    try:
+        mode = _mode(real)
+        try:
+            with draft.open("xb") as file:
+                file.write(body)
+                os.fsync(file.fileno())
+            if mode is not None:
+                draft.chmod(mode)
+            draft.replace(real)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Unwritten(f"{path} cannot be written: {reason}") from error
+
+
+def _mode(path: Path) -> int | None:
+    """Return what a file that is replaced may be used for; None where there is none."""
+    try:
+        found = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found):
+        raise Unwritten(f"{path} cannot be written: it is no regular file")
+    return stat.S_IMODE(found)
 
 
 def configuration_folder() -> Path:

@@ -1,10 +1,11 @@
-"""Fetching over HTTPS, for the policies that are published there: one question, one GET (P-02).
+"""HTTPS: fetching the policies that are published there, and handing reports over (P-02).
 
 * The addresses are our resolver's, and are what is dialled. A look-up that failed or was forged
   brings none, and ends the fetch where no other is left: who answers has to prove the name with a
   certificate all the same, and a policy that cannot be fetched is one that protects nobody.
 * TLS is a session's, and as there the name is proved before the request goes out.
-* A redirect is an answer like any other. Of one that is not 200, nothing but the head is read.
+* A redirect is an answer like any other. Of one that is not 200, nothing but the head is read; nor
+  is of the answer to a report.
 * A body is whole, or it is none. One that ends with the connection counts if TLS was closed by the
   server itself: whoever is on the path can end the connection, and a policy is lines.
 * There is one deadline for everything, of which each address has a fair share.
@@ -16,10 +17,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from ipaddress import ip_address
 from itertools import chain, zip_longest
 
 import h11
@@ -64,6 +66,20 @@ class BadPath(ValueError):
     """It cannot stand in a request."""
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What is handed over by POST, and where to: https://host:port/path.
+
+    Attributes: body, media: what it is, and of which type.
+    """
+
+    host: str
+    path: str
+    body: bytes
+    media: str
+    port: int = 443
+
+
 class Fetcher:
     """For use within one event loop; how many fetches there are at a time is the caller's.
 
@@ -89,14 +105,38 @@ class Fetcher:
 
     async def get(self, question: Https) -> HttpsAnswer | HttpsFailure:
         """Return the first answer that one of the host's addresses has, or why there is none."""
+        return await self._first(
+            question, lambda asked: _Request(asked, self._roots, self._port, self._most)
+        )
+
+    async def post(
+        self, upload: Upload, *, verify: bool = True, private: bool = False
+    ) -> HttpsAnswer | HttpsFailure:
+        """Hand something over; return the head of the first answer, or why there is none.
+
+        Args: verify: False is to hand it to whoever is there, whatever the certificate; private:
+            at addresses too that are not everybody's, as those of this machine and its network.
+        """
+        return await self._first(
+            Https(upload.host, upload.path),
+            lambda asked: _Posting(asked, self._roots, upload, verify=verify),
+            private=private,
+        )
+
+    async def _first(
+        self, question: Https, request: Callable[[Https], _Request], *, private: bool = True
+    ) -> HttpsAnswer | HttpsFailure:
+        """Ask one address after the other."""
         clock = Clock(self._timeout)
         failures: list[HttpsFailure] = []
         try:
             question = _checked(question)
             addresses = await self._addresses(question.host, clock.left() / 2)
+            if not private:
+                addresses = _everybodys(question.host, addresses)
             for place, address in enumerate(addresses):
                 share = clock.left() / (len(addresses) - place)
-                answer = await self._visit(question, address, share)
+                answer = await _visit(request(question), address, share)
                 if isinstance(answer, HttpsAnswer):
                     return answer
                 failures.append(answer)
@@ -126,43 +166,53 @@ class Fetcher:
         except TimeoutError:
             return DnsAnswer(Status.TIMEOUT, words=f"no answer in {seconds:.2g} seconds")
 
-    async def _visit(
-        self, question: Https, address: str, seconds: float
-    ) -> HttpsAnswer | HttpsFailure:
-        """Ask one address."""
-        request = _Request(question, self._roots, self._port, self._most)
-        exchange: Exchange[HttpsAnswer] | None = None
-        try:
-            async with asyncio.timeout(seconds):
-                exchange = await self._dial(request.talk(), address)
-                return await exchange.finished
-        except Exception as error:  # noqa: BLE001  # `failure` lets through what is none of its kinds
-            if request.answer is not None and isinstance(error, OSError):
-                return request.answer  # who does not wait for our leave-taking has answered
-            return request.failed(error, address)
-        finally:
-            if exchange is not None and not exchange.talk.done:
-                exchange.abort()
 
-    async def _dial(self, talk: Conversation[HttpsAnswer], address: str) -> Exchange[HttpsAnswer]:
-        loop = asyncio.get_running_loop()
-        _, exchange = await loop.create_connection(
-            lambda: Exchange(talk, _SETTLE, leave=True), address, self._port
-        )
-        return exchange
+def _everybodys(host: str, addresses: list[str]) -> list[str]:
+    """Return the addresses that are no network's own (RFC 6890).
+
+    Raises: Unresolved: there are none.
+    """
+    found = [address for address in addresses if ip_address(address).is_global]
+    if not found:
+        raise Unresolved(f"{host} has private addresses alone: {', '.join(addresses)}")
+    return found
+
+
+async def _visit(request: _Request, address: str, seconds: float) -> HttpsAnswer | HttpsFailure:
+    """Ask one address."""
+    exchange: Exchange[HttpsAnswer] | None = None
+    try:
+        async with asyncio.timeout(seconds):
+            exchange = await _dial(request.talk(), address, request.port)
+            return await exchange.finished
+    except Exception as error:  # noqa: BLE001  # `failure` lets through what is none of its kinds
+        if request.answer is not None and isinstance(error, OSError):
+            return request.answer  # who does not wait for our leave-taking has answered
+        return request.failed(error, address)
+    finally:
+        if exchange is not None and not exchange.talk.done:
+            exchange.abort()
+
+
+async def _dial(talk: Conversation[HttpsAnswer], address: str, port: int) -> Exchange[HttpsAnswer]:
+    loop = asyncio.get_running_loop()
+    _, exchange = await loop.create_connection(
+        lambda: Exchange(talk, _SETTLE, leave=True), address, port
+    )
+    return exchange
 
 
 class _Request:
     """One request over one connection.
 
-    Attributes: answer: as soon as it is whole; webpki: what is said of the certificate, if one was
-        seen.
+    Attributes: port: to dial; answer: as soon as it is whole; webpki: what is said of the
+        certificate, if one was seen.
     """
 
     def __init__(self, question: Https, roots: Anchors, port: int, most: int) -> None:
         self.answer: HttpsAnswer | None = None
         self.webpki: WebPki | None = None
-        self._question, self._roots, self._port, self._most = question, roots, port, most
+        self._question, self._roots, self.port, self._most = question, roots, port, most
         self._http = h11.Connection(h11.CLIENT)
 
     def talk(self) -> Conversation[HttpsAnswer]:
@@ -203,16 +253,21 @@ class _Request:
         return answer
 
     def _head(self) -> bytes:
-        host, port = self._question.host, self._port
+        fields = {"Accept": "text/plain", "Accept-Encoding": "identity"}
+        # RFC 9110, 12.5.3: without that, any coding would do
+        return self._said("GET", fields, b"")
+
+    def _said(self, method: str, more: Mapping[str, str], body: bytes) -> bytes:
+        host, port = self._question.host, self.port
         fields = {
             "Host": host if port == 443 else f"{host}:{port}",
             "User-Agent": _AGENT,
-            "Accept": "text/plain",
-            "Accept-Encoding": "identity",  # RFC 9110, 12.5.3: without it, any coding would do
+            **more,
             "Connection": "close",
         }
-        request = h11.Request(method="GET", target=self._question.path, headers=[*fields.items()])
-        return (self._http.send(request) or b"") + (self._http.send(h11.EndOfMessage()) or b"")
+        request = h11.Request(method=method, target=self._question.path, headers=[*fields.items()])
+        events = (request, h11.Data(body), h11.EndOfMessage())
+        return b"".join(self._http.send(event) or b"" for event in events)
 
     def _response(self, wire: Wire) -> Dialog[h11.Response]:
         """Receive the head of the answer; others in between are passed over (RFC 9110, 15.2)."""
@@ -261,6 +316,24 @@ class _Request:
             last = self._http.trailing_data[0]
             after = f": {excerpt(last)}" if last else ""
             raise Ended(f"connection closed before the answer was whole{after}")
+
+
+class _Posting(_Request):
+    """One report handed over: whether it was taken is in the head of the answer (RFC 8460, 5.4)."""
+
+    def __init__(self, question: Https, roots: Anchors, upload: Upload, *, verify: bool) -> None:
+        super().__init__(question, roots, upload.port, 0)
+        self._upload, self._verify = upload, verify
+
+    def _prove_name(self, found: Handshake) -> Handshake:
+        return super()._prove_name(found) if self._verify else found
+
+    def _dialog(self, wire: Wire) -> Dialog[HttpsAnswer]:
+        upload = self._upload
+        fields = {"Content-Type": upload.media, "Content-Length": str(len(upload.body))}
+        wire.ask(self._said("POST", fields, upload.body))
+        response = yield from self._response(wire)
+        return HttpsAnswer(response.status_code, _field(response, b"content-type"))
 
 
 def _checked(question: Https) -> Https:

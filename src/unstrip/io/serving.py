@@ -27,15 +27,23 @@ _LAST_PORT = 65535
 _MODE = re.compile(r"0?[0-7]{3}")
 _NAME = re.compile(r"[!-9;-~]+")  # of a map: no blank, and no colon, which would end it in main.cf
 
-Tongue = Literal["socketmap", "tcp-table", "exim", "http"]
+Tongue = Literal["socketmap", "tcp-table", "exim", "http", "tlsrpt", "reports"]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+
+
+def internet(text: str) -> tuple[str, int] | None:
+    """Return the address and the port of "ADDRESS:PORT"; None if it is something else."""
+    found = _INTERNET.fullmatch(text)
+    host, port = (found["six"] or found["four"], int(found["port"])) if found else ("", 0)
+    return (host, port) if is_address(host) and port <= _LAST_PORT else None
 
 
 class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One place to listen at.
 
     Attributes: speaks: what is spoken there; at: "ADDRESS:PORT", or "unix:" and a path; owner,
-        group, mode: of the UNIX socket; exposed: it may be on another address than loopback.
+        group, mode: of the UNIX socket; exposed: it may be on another address than loopback;
+        certificate, key: files for TLS, where reports are taken.
     """
 
     speaks: Tongue
@@ -44,15 +52,23 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: str | None = None
     mode: str = "0660"
     exposed: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
+        if (self.certificate is None) is not (self.key is None):
+            raise ValueError("certificate and key: give both, or neither")
+        if self.certificate is not None and self.speaks != "reports":
+            raise ValueError("certificate: of no use but with reports")
         if self.path is not None:
             self._check_path()
             return
         for key in ("owner", "group"):
             if getattr(self, key) is not None:
                 raise ValueError(f"{key}: of no use but with a UNIX socket")
+        if self.speaks == "tlsrpt":
+            raise ValueError("at: tlsrpt comes to a UNIX socket, unix:/PATH")
         host, _ = self.address
         if not ipaddress.ip_address(host).is_loopback and not self.exposed:
             words = "everybody who can reach it may ask there; exposed = true allows it"
@@ -66,11 +82,10 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def address(self) -> tuple[str, int]:
         """The address and the port, 0 for any that is free. Raises: ValueError."""
-        found = _INTERNET.fullmatch(self.at)
-        host, port = (found["six"] or found["four"], int(found["port"])) if found else ("", 0)
-        if not is_address(host) or port > _LAST_PORT:
+        found = internet(self.at)
+        if found is None:
             raise ValueError(f"at: '{brief(self.at)}' is neither ADDRESS:PORT nor unix:/PATH")
-        return host, port
+        return found
 
     def _check_path(self) -> None:
         if not self.at.startswith(f"{_UNIX}/") or "\0" in self.at:
@@ -107,6 +122,16 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class SpoolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where datagrams of tlsrpt wait until they are counted.
+
+    Attributes: folder: None is beside the store, by the platform's convention; limit: MiB.
+    """
+
+    folder: Path | None = None
+    limit: Annotated[int, msgspec.Meta(ge=16, le=65_536)] = 256
+
+
 LISTEN = (
     Place("socketmap", "127.0.0.1:8461"),
     Place("exim", "127.0.0.1:8462"),
@@ -118,7 +143,7 @@ class ServeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     """The whole table.
 
     Attributes: listen: where; maps, reporting_maps: names of socketmaps, without and with what goes
-        into TLSRPT reports; tcp_reports: the same for tcp_table; limits; log.
+        into TLSRPT reports; tcp_reports: the same for tcp_table; limits; spool; log.
     """
 
     listen: tuple[Place, ...] = LISTEN
@@ -126,6 +151,7 @@ class ServeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     reporting_maps: tuple[str, ...] = ("QUERYwithTLSRPT",)
     tcp_reports: bool = False
     limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
+    spool: SpoolSettings = msgspec.field(default_factory=SpoolSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
 
     def __post_init__(self) -> None:
@@ -135,6 +161,8 @@ class ServeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
         places = [place.at for place in self.listen if not place.at.endswith(":0")]
         if twice := _twice(places):
             raise ValueError(f"listen: {brief(twice)} is there twice")
+        if [place.speaks for place in self.listen].count("tlsrpt") > 1:
+            raise ValueError("listen: there is more than one place for tlsrpt")
         names = (*self.maps, *self.reporting_maps)
         if wrong := [name for name in names if not _NAME.fullmatch(name)]:
             raise ValueError(f"maps: '{brief(wrong[0])}' is no name of a map")

@@ -59,6 +59,14 @@ class Case:
         """The names of the MX hosts, and of those that are to be."""
         return tuple(server.name for server in self.seen.servers)
 
+    @property
+    def stale_id(self) -> bool:
+        """Whether the policy that is served was changed, and its id was not: it needs a new one."""
+        held, served = self.seen.held, self.seen.served
+        if held is None or held.policy is None or served.policy is None:
+            return False
+        return held.id == served.id and held.policy != served.policy
+
     def next(self, host: str) -> Key | None:
         """Return the key that a host will have next: its own, or the one for all."""
         keys = {key.host: key for key in self.wish.next}

@@ -7,14 +7,13 @@ old one. Who drops one whose key is still shown loses mail: so only the owner ca
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from unstrip.escaping import brief
 from unstrip.publication.case import Case
 from unstrip.publication.dane import unexplained, wanted
-from unstrip.publication.roll import RULE, ahead
+from unstrip.publication.roll import RULE, ahead, turnover
 from unstrip.publication.values import Objection, Server, Step, Weight
-from unstrip.publication.zone import TTL, tlsa
+from unstrip.publication.zone import tlsa
 
 
 def objections(case: Case) -> Iterator[Objection]:
@@ -35,7 +34,6 @@ def steps(case: Case) -> Iterator[Step]:
 
 
 def _drop(case: Case, server: Server) -> Step:
-    wait = timedelta(seconds=2 * max(TTL, server.host.ttl))  # RFC 7671, 8.1, as after a roll
     gone = unexplained(case, server)
     lines = [
         str(tlsa(server.name, case.seen.port, each))
@@ -46,4 +44,4 @@ def _drop(case: Case, server: Server) -> Step:
         f"drop the TLSA records of {server.name} that no server showed now, but only if they are "
         "of old keys, which no machine has or is to get; these are left"
     )
-    return Step(words, case.at + wait, tuple(lines), RULE)
+    return Step(words, case.at + turnover(server), tuple(lines), RULE)

@@ -11,10 +11,18 @@ from datetime import datetime, timedelta
 
 from unstrip.escaping import brief
 from unstrip.policy.mta_sts import Mode, StsPolicy, Trouble
+from unstrip.policy.questions import ResultType
 from unstrip.publication.case import WEEK, Case
 from unstrip.publication.values import Objection, Weight
 
 _DAY = 86_400  # seconds
+OWN_CA = "if the web server uses a CA of your own: --ca-file PEM"
+REPORTS_FIRST = Objection(
+    Weight.NOTED,
+    "how long it has been tested is not seen from here: a week is the least",
+    "RFC 8461, 5",
+    "look at the reports first: unstrip rollout",
+)
 
 
 def day(at: datetime) -> str:
@@ -26,6 +34,7 @@ def objections(case: Case) -> Iterator[Objection]:
     """Say what is wrong with what is published, and with going on from there as is wished."""
     yield from _unknown(case)
     yield from _gone(case)
+    yield from _unannounced(case)
     if case.mode is Mode.ENFORCE:
         yield from _untested(case)
         yield from _uncovered(case)
@@ -39,13 +48,14 @@ def _unknown(case: Case) -> Iterator[Objection]:
     if case.seen.unheeded:
         words = f"senders heed no record: {brief(case.seen.unheeded)}"
         yield Objection(Weight.NOTED, words, "RFC 8461, 3.1", "leave only the one to be published")
-    trouble = _hidden(case)
+    trouble = case.seen.hidden
     if trouble is None:
         return
     told = case.wish.mode in (Mode.TESTING, Mode.NONE) or case.current is not None
     weight = Weight.NOTED if told else Weight.UNKNOWN
     words, hint = _hiding(case.seen.domain, trouble, announced=trouble is served.fetch)
-    hint = "senders that are new go without it, too" if told else hint
+    if told and hint != OWN_CA:
+        hint = "senders that are new go without it, too"
     yield Objection(weight, words, "RFC 8461, 3.3", hint)
 
 
@@ -56,13 +66,10 @@ def _hiding(domain: str, trouble: Trouble, *, announced: bool) -> tuple[str, str
         words = f"whether {domain} has a policy could not be found out: {said}"
         return words, "have the name servers answer, or try later"
     words = f"the record _mta-sts.{domain} announces a policy that could not be had: {said}"
-    return words, "--mode testing prints the file that is to be there, if it is missing"
-
-
-def _hidden(case: Case) -> Trouble | None:
-    """Return why it is not known whether there is a policy, or which; None if it is."""
-    served = case.seen.served
-    return served.fetch if case.seen.unheeded else served.record or served.fetch
+    if trouble.result is ResultType.STS_WEBPKI_INVALID:
+        return words, OWN_CA
+    missing = "prints the file that is to be there, if it is missing"
+    return words, f"unstrip publish {domain} --mode testing {missing}"
 
 
 def _gone(case: Case) -> Iterator[Objection]:
@@ -83,14 +90,24 @@ def _gone(case: Case) -> Iterator[Objection]:
     yield Objection(weight, words, "RFC 8461, 8.3", hint)
 
 
+def _unannounced(case: Case) -> Iterator[Objection]:
+    """RFC 8461, 8.1: senders fetch a policy anew when its id has changed."""
+    if not case.stale_id:
+        return
+    words = (
+        f"the policy was changed, and its id {brief(case.seen.served.id)} was not: "
+        "senders that hold the old one do not notice"
+    )
+    yield Objection(Weight.NOTED, words, "RFC 8461, 8.1", "publish the record with a new id")
+
+
 def _untested(case: Case) -> Iterator[Objection]:
     """RFC 8461, 5: who begins to enforce learns of the failures by lost mail."""
     current = case.current
-    if current is None and _hidden(case):
+    if current is None and case.seen.hidden:
         return  # which was said
     if current is not None and current.mode is Mode.TESTING:
-        words = "how long it has been tested is not seen from here: a week is the least"
-        yield Objection(Weight.NOTED, words, "RFC 8461, 5", "look at the reports first")
+        yield REPORTS_FIRST
     if current is not None and current.mode is not Mode.NONE:
         return
     what = "mode none" if current else "nothing"
@@ -110,10 +127,14 @@ def _uncovered(case: Case) -> Iterator[Objection]:
         words = f"{host} is an MX host, but not in the policy: mx {', '.join(current.mx)}"
         if near := _near(current, host):
             words += f"; {near} is for one label more, and no less"
-        hint = (
-            f"senders that have this policy do not deliver to it: take it out of the MX for now, "
-            f"and --mx {host} prints a policy that has it; or stop enforcing: --mode testing"
-        )
+        publish = f"unstrip publish {case.seen.domain} --mx {host}"
+        if current.mode is Mode.ENFORCE:
+            hint = (
+                f"senders that have this policy do not deliver to it: take it out of the MX for "
+                f"now, and {publish} prints a policy that has it; or stop enforcing: --mode testing"
+            )
+        else:
+            hint = f"{publish} prints a policy that has it, to be tested first"
         weight = Weight.NOTED if host in case.wish.mx else Weight.REFUSED
         yield Objection(weight, words, "RFC 8461, 4.1", hint)
 

@@ -38,7 +38,7 @@ def wished(case: Case) -> str:
 
 def record(case: Case) -> ZoneRecord:
     """Return the record that goes with it."""
-    if unchanged(case) and not _stale_id(case):
+    if unchanged(case) and not case.stale_id:
         return record_of(case.seen.domain, case.seen.served.id, None)
     return record_of(case.seen.domain, stamp(case.at))
 
@@ -84,12 +84,6 @@ def _fit(policy: StsPolicy, hosts: tuple[str, ...]) -> bool:
 def covers(pattern: str, host: str) -> bool:
     """Tell whether one mx line has a host."""
     return StsPolicy(Mode.ENFORCE, 0, (pattern,)).allows(host)
-
-
-def _stale_id(case: Case) -> bool:
-    """The policy that is served was changed, and its id was not: it needs a new one."""
-    held, served = case.seen.held, case.seen.served
-    return held is not None and held.id == served.id and held.policy != served.policy
 
 
 def _file(lines: tuple[str, ...]) -> str:

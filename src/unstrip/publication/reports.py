@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from unstrip.escaping import brief
@@ -11,15 +10,12 @@ from unstrip.policy.questions import Txt
 from unstrip.publication.case import Case
 from unstrip.publication.values import Objection, Weight, ZoneRecord
 from unstrip.publication.zone import TTL, txt
+from unstrip.tlsrpt import record as record_of
+from unstrip.tlsrpt.record import BadUri
 
-_VERSION = re.compile(rb"v=TLSRPTv1[ \t]*;")
-_MAIL = re.compile(r"mailto:[!-~]+@[A-Za-z0-9._-]+(\?[!-~]*)?", re.IGNORECASE)
-_WEB = re.compile(r"https://[A-Za-z0-9._-]+(:[0-9]+)?(/[!-~]*)?", re.IGNORECASE)
+__all__ = ["BadUri", "destination", "objections", "record"]
+
 _RESERVED = {",": "%2C", "!": "%21", ";": "%3B"}
-
-
-class BadUri(ValueError):
-    """Reports cannot go there."""
 
 
 def destination(uri: str) -> str:
@@ -27,9 +23,8 @@ def destination(uri: str) -> str:
 
     Raises: BadUri: it is neither mailto: nor https:.
     """
-    if not (_MAIL.fullmatch(uri) or _WEB.fullmatch(uri)):
-        raise BadUri(f"'{brief(uri)}' is neither mailto:NAME@DOMAIN nor https://HOST/PATH")
-    return "".join(_RESERVED.get(char, char) for char in uri)  # RFC 8460, 3
+    encoded = "".join(_RESERVED.get(char, char) for char in uri)  # RFC 8460, 3
+    return record_of.destination(encoded).uri
 
 
 def record(case: Case) -> ZoneRecord | None:
@@ -61,4 +56,4 @@ def objections(case: Case) -> Iterator[Objection]:
 
 def _published(case: Case) -> list[bytes]:
     records = [] if case.seen.reports.failed else case.seen.reports.of(Txt)
-    return [record.joined for record in records if _VERSION.match(record.joined)]
+    return record_of.ours(record.joined for record in records)

@@ -69,7 +69,7 @@ def steps(case: Case) -> Iterator[Step]:
 
 def _from_here(case: Case, servers: list[Server]) -> Iterator[Step]:
     """Dates count from the first record; where all are there, nobody here knows since when."""
-    wait = timedelta(seconds=2 * max([TTL, *(s.host.ttl for s in servers)]))  # RFC 7671, 8.1
+    wait = turnover(*servers)
     missing = [s for s in servers if not set(coming(case, s)) <= set(s.host.published)]
     if missing:
         words = f"publish the TLSA records of {_names(missing)}: the next key's beside the old one"
@@ -78,6 +78,11 @@ def _from_here(case: Case, servers: list[Server]) -> Iterator[Step]:
     for together in _by_key(servers):
         yield _change(together, wait, change)
     yield _drop(case, servers, change + wait if change else None)
+
+
+def turnover(*servers: Server) -> timedelta:
+    """Return how long it takes until no cache has what was published before (RFC 7671, 8.1)."""
+    return timedelta(seconds=2 * max([TTL, *(server.host.ttl for server in servers)]))
 
 
 def reminder(case: Case) -> Iterator[Step]:

@@ -63,6 +63,9 @@ def _policy(case: Case) -> Iterator[Step]:
     domain = case.seen.domain
     if unchanged(case):
         yield Step("the policy that is served stays as it is")
+        if case.stale_id:
+            words = f"publish the record _mta-sts.{domain} with its new id, in the place of the old"
+            yield Step(words, rule=_UPDATE)
         return
     if case.seen.served.policy is None:
         words = f"give mta-sts.{domain} an address, and a web server whose certificate names it"

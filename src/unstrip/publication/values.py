@@ -8,7 +8,7 @@ from enum import Enum
 
 from unstrip.evidence import Evidence
 from unstrip.policy import dane
-from unstrip.policy.mta_sts import BadRecord, Known, Mode, record_id
+from unstrip.policy.mta_sts import BadRecord, Known, Mode, Trouble, record_id
 from unstrip.policy.questions import DnsAnswer, Txt
 
 
@@ -141,6 +141,11 @@ class Seen:
         except BadRecord as error:
             return str(error)
         return ""
+
+    @property
+    def hidden(self) -> Trouble | None:
+        """Why it is not known whether there is a policy, or which; None if it is."""
+        return self.served.fetch if self.unheeded else self.served.record or self.served.fetch
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from unstrip.evidence import from_json, to_json
 from unstrip.faces.cli.check import check
 from unstrip.faces.cli.record import Record
 from unstrip.faces.cli.speech import Exit
+from unstrip.io.store import default_path, open_store
 from unstrip.policy import Level
 from unstrip.transcript import Layer, Side, said
 from unstrip.upgrade import Manner, Outcome
@@ -746,3 +747,35 @@ def test_many_servers_are_checked_at_the_same_time(options):
         ran = run("check", *map(target, (one, two, three, four, five)), "--json", *options)
     assert [record.code for record in ran.records] == [Code.RATE_LIMITED] * 5
     assert {record.evidence.upgrade.outcome for record in ran.records} == {Outcome.BUSY}
+
+
+# -- counting for reports --------------------------------------------------------------
+
+WANTED = f'_smtp._tls.{DOMAIN} TXT "v=TLSRPTv1; rua=mailto:a@{DOMAIN}"'
+
+
+def test_what_was_seen_of_a_domain_is_counted(home):
+    with resolving(home, WANTED, failing=DOMAIN) as config:
+        ran = run("check", DOMAIN, "--config", config, "--count")
+    with closing(open_store(default_path())) as store:
+        (found,) = [each for day in store.days() for each in store.day(day)]
+    assert (ran.code, "not counted" in ran.err) == (4, False)
+    ((failure, times),) = [why for tally in found.tallies for why in tally.failures]
+    assert (failure.result, times) == ("dnssec-invalid", 1)
+
+
+def test_why_a_domain_is_not_counted_is_said(nulls):
+    ran = run("check", DOMAIN, "--config", nulls, "--count")
+    assert "example.org is not counted: it asks for no reports" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((DOMAIN, "--no-store"), "there is nowhere to count to"),
+        (("smtp://mx.example.org",), "no target is a domain"),
+    ],
+)
+def test_what_cannot_be_counted_is_an_error(words, said):
+    ran = run("check", *words, "--count")
+    assert (ran.code, said in ran.err) == (2, True)

@@ -70,3 +70,12 @@ def test_what_takes_no_second_is_not_counted(monkeypatch):
 
 def test_in_a_file_nothing_is_counted(monkeypatch):
     assert counted(monkeypatch, terminal=False) == ""
+
+
+def test_what_is_counted_has_its_own_name(monkeypatch):
+    stream = Stream(terminal=True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr("unstrip.faces.cli.progress._PATIENCE", 0.0)
+    with counting("reading", "weeks") as advance:
+        advance()
+    assert "reading: 1 weeks" in stream.getvalue()

@@ -47,7 +47,7 @@ class Daemon:
 
     def said_places(self) -> dict[str, str]:
         """Where it listens, as it says itself."""
-        told = [line.split()[3:] for line in self.lines if " listening " in line]
+        told = [line.split()[3:] for line in self.lines if " info listening " in line]
         said = [dict(pair.split("=", 1) for pair in pairs) for pairs in told]
         return {each["speaks"]: each["at"] for each in said}
 

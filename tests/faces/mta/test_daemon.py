@@ -17,6 +17,7 @@ from tests.faces.cli.names import DOMAIN, HOSTS, MX, resolving
 from tests.faces.mta.process import (
     HERE,
     LISTEN,
+    PATIENCE,
     SERVER,
     TABLE,
     configure,
@@ -25,6 +26,7 @@ from tests.faces.mta.process import (
     without,
 )
 from tests.faces.mta.world import NOTHING, ask
+from tests.io.tlsrpt.telling import told, wait_for
 from unstrip.faces.mta import daemon as daemon_module
 from unstrip.faces.mta.generation import generation
 from unstrip.faces.mta.log import Log
@@ -126,6 +128,75 @@ def test_unix_sockets_are_gone_with_it_and_those_left_behind_are_replaced(tmp_pa
         assert daemon.ask("socketmap", ask(SERVER)) == ENCRYPT
         assert daemon.stop() == 0
     assert not path.exists()
+
+
+def test_datagrams_are_counted_over_the_death_of_the_daemon(tmp_path):
+    """Its reader takes what had come, and ends; the next one counts it."""
+    path = tmp_path / "tlsrpt"
+    config = configure(
+        tmp_path,
+        ("tlsrpt", f"unix:{path}"),
+        ("http", HERE),
+        more='[serve.spool]\nfolder = "spool"\n',
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        with serving(tmp_path, config) as daemon:
+            sender.connect(str(path))
+            for data in [told()] * 100 + [b"nonsense"]:
+                sender.send(data)
+            wait_for(lambda: b"\nunstrip_tlsrpt_counted_total 100.0\n" in daemon.get("/metrics")[1])
+            page = daemon.get("/metrics")[1]
+            assert b'\nunstrip_tlsrpt_uncounted_total{why="form"} 1.0\n' in page
+            assert b"\nunstrip_tlsrpt_spool_bytes 8.388608e+06\n" in page
+            for _ in range(100):
+                sender.send(told())
+            daemon.stop(signal.SIGKILL)
+        with serving(tmp_path, config) as daemon:
+            sender.connect(str(path))
+            sender.send(told())
+            assert daemon.stop() == 0
+    assert not path.exists()
+    with closing(open_store(tmp_path / "store.sqlite3")) as store:
+        days = [found for day in store.days() for found in store.day(day)]
+    assert sum(day.tallies[0].succeeded for day in days) == 201
+
+
+def test_after_a_reload_datagrams_are_counted_into_another_store(tmp_path):
+    path = tmp_path / "tlsrpt"
+    places = (("tlsrpt", f"unix:{path}"), ("http", HERE))
+    config = configure(tmp_path, *places, more='[serve.spool]\nfolder = "spool"\n')
+    sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with sender, serving(tmp_path, config) as daemon:
+        sender.connect(str(path))
+        sender.send(told("before.example"))
+        daemon.until("unstrip_tlsrpt_counted_total")
+        config.write_text(config.read_text().replace("store.sqlite3", "other.sqlite3"))
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait(" reloaded")
+        sender.send(told("after.example"))
+        assert daemon.stop() == 0
+        words = daemon.wait(" not listening ")
+    assert "'socketmap, exim: the configuration has its own places'" in words
+    assert counted(tmp_path / "store.sqlite3") == ["before.example"]
+    assert counted(tmp_path / "other.sqlite3") == ["after.example"]
+
+
+def counted(place):
+    """The domains in a ledger."""
+    with closing(open_store(place)) as store:
+        return [found.domain for day in store.days() for found in store.day(day)]
+
+
+def test_a_spool_that_cannot_be_used_is_an_error_at_the_start(tmp_path):
+    config = configure(
+        tmp_path,
+        ("tlsrpt", f"unix:{tmp_path}/s"),
+        more='[serve.spool]\nfolder = "table.toml"\n',
+    )
+    with started(tmp_path, "--config", config) as daemon:
+        assert daemon.process.wait(PATIENCE) == 4
+        assert "[serve.spool]" in daemon.log.read_text()
+    assert not (tmp_path / "s").exists()
 
 
 def test_health_says_whether_the_store_can_be_read(tmp_path):

@@ -7,6 +7,7 @@ import os
 import pwd
 import socket
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from unstrip.faces.mta import listening
 from unstrip.faces.mta.listening import CannotListen, Ear, ears
 from unstrip.io.serving import Place
+from unstrip.io.tlsrpt import queue
 
 
 def one(place: Place):
@@ -61,7 +63,8 @@ def test_a_socket_that_was_left_behind_is_replaced(tmp_path):
     ear.close()
 
 
-def test_a_socket_at_which_somebody_listens_is_left_alone(tmp_path):
+def test_a_socket_at_which_somebody_listens_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(listening, "_PATIENCE", 0.1)
     place = Place("exim", f"unix:{tmp_path}/s")
     first = one(place)
     with pytest.raises(CannotListen, match="somebody listens there already"):
@@ -71,7 +74,8 @@ def test_a_socket_at_which_somebody_listens_is_left_alone(tmp_path):
     first.close()
 
 
-def test_one_at_which_another_program_listens_is_left_alone(tmp_path):
+def test_one_at_which_another_program_listens_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(listening, "_PATIENCE", 0.1)
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(tmp_path / "s"))
         other.listen()
@@ -80,22 +84,26 @@ def test_one_at_which_another_program_listens_is_left_alone(tmp_path):
         assert (tmp_path / "s").is_socket()
 
 
-def test_of_two_that_start_at_once_one_listens_and_the_other_says_so(tmp_path):
+@pytest.mark.parametrize("speaks", ["exim", "tlsrpt"])
+def test_of_two_that_start_at_once_one_listens_and_the_other_says_so(tmp_path, monkeypatch, speaks):
+    monkeypatch.setattr(queue, "_is_long", lambda: True)  # to make a long one takes a process
+
     def start(_: int) -> Ear | None:
         try:
-            return one(Place("exim", f"unix:{tmp_path}/s"))
+            return one(Place(speaks, f"unix:{tmp_path}/s"))
         except CannotListen:
             return None
 
     with ThreadPoolExecutor(2) as threads:
         for _ in range(100):
             (ear,) = (found for found in threads.map(start, range(2)) if found)
-            with socket.socket(socket.AF_UNIX) as client:
+            with socket.socket(socket.AF_UNIX, ear.sock.type) as client:
                 client.connect(str(tmp_path / "s"))
             ear.close()
 
 
-def test_what_is_put_in_its_place_does_not_get_its_owner_and_mode(tmp_path, monkeypatch):
+@pytest.mark.parametrize("speaks", ["exim", "tlsrpt"])
+def test_what_is_put_in_its_place_does_not_get_its_owner_and_mode(tmp_path, monkeypatch, speaks):
     path, victim = tmp_path / "s", tmp_path / "victim"
     victim.touch(0o600)
 
@@ -107,7 +115,7 @@ def test_what_is_put_in_its_place_does_not_get_its_owner_and_mode(tmp_path, monk
 
     monkeypatch.setattr(listening, "_mark", swapped)
     with pytest.raises((CannotListen, OSError)):
-        one(Place("exim", f"unix:{path}", mode="0666"))
+        one(Place(speaks, f"unix:{path}", mode="0666"))
     assert victim.stat().st_mode & 0o777 == 0o600
 
 
@@ -186,3 +194,40 @@ def test_one_of_another_name_is_an_error():
         pytest.raises(CannotListen, match=known),
     ):
         ears([], [("smtp", given)])
+
+
+def test_datagrams_have_a_socket_of_their_own_kind(tmp_path):
+    ear = one(Place("tlsrpt", f"unix:{tmp_path}/s", mode="0666"))
+    assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o666
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+        client.sendto(b"told", str(tmp_path / "s"))
+    assert ear.sock.recv(100) == b"told"
+    ear.close()
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(("first", "second"), [("tlsrpt", "exim"), ("exim", "tlsrpt")])
+def test_a_socket_of_another_kind_is_left_alone_too(tmp_path, monkeypatch, first, second):
+    monkeypatch.setattr(listening, "_PATIENCE", 0.1)
+    ear = one(Place(first, f"unix:{tmp_path}/s"))
+    with pytest.raises(CannotListen, match="somebody listens there already"):
+        one(Place(second, f"unix:{tmp_path}/s"))
+    ear.close()
+
+
+def test_what_is_listened_at_for_a_moment_only_is_waited_for(tmp_path):
+    """As by the reader of datagrams that a daemon has left behind."""
+    left = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    left.bind(str(tmp_path / "s"))
+    closing = threading.Timer(0.2, left.close)
+    closing.start()
+    one(Place("tlsrpt", f"unix:{tmp_path}/s")).close()
+    closing.join()
+
+
+def test_datagrams_come_to_one_socket_of_systemd():
+    pairs = [("tlsrpt", socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) for _ in range(2)]
+    with pytest.raises(CannotListen, match="more than one socket for tlsrpt"):
+        ears([], pairs)
+    for _, sock in pairs:
+        sock.close()

@@ -77,6 +77,23 @@ def test_a_place_that_cannot_be_had_is_told(said, tmp_path, more, words):
     assert found.endswith(words.replace("{home}", str(tmp_path)))
 
 
+def test_reports_need_a_certificate_and_datagrams_a_folder(said, tmp_path):
+    (tmp_path / "file").touch()
+    told = said(
+        LISTEN.format("reports", "127.0.0.1:0")
+        + 'certificate = "no.pem"\nkey = "no.key"\n'
+        + LISTEN.format("tlsrpt", f"unix:{tmp_path}/s")
+        + '[serve.spool]\nfolder = "file/spool"\n'
+    )
+    assert f"keeps datagrams in {tmp_path}/file/spool until they are counted" in only(
+        told, Weight.PLAN
+    )
+    assert errors(told) == [
+        f"{tmp_path}/no.pem with {tmp_path}/no.key: no such file or directory",
+        f"nothing can be made in {tmp_path}/file",
+    ]
+
+
 def test_a_socket_of_the_daemon_that_is_running_is_in_nobodys_way(said, tmp_path):
     with socket.socket(socket.AF_UNIX) as running, socket.create_server(("127.0.0.1", 0)) as other:
         running.bind(str(tmp_path / "s"))

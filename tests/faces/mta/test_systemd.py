@@ -12,7 +12,9 @@ import pytest
 
 from tests.faces.mta.process import HERE, SERVER, configure, serving, started
 from tests.faces.mta.world import ask
+from tests.io.tlsrpt.telling import told, wait_for
 from unstrip.faces.mta.systemd import BadHandover, Systemd, handed_over
+from unstrip.io.store import open_store
 
 OURS = str(os.getpid())
 # what systemd does before it runs a service: sockets from descriptor 3 on, and our number
@@ -149,3 +151,37 @@ def test_a_socket_of_systemd_at_which_nobody_listens_is_an_error(tmp_path):
     with closing(socket.socket()) as idle, activated(tmp_path, idle, "http") as daemon:
         assert daemon.process.wait(20) == 4
         assert "nobody listens at descriptor 3" in daemon.wait("error")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("tlsrpt", socket.SOCK_STREAM), ("exim", socket.SOCK_DGRAM)]
+)
+def test_a_socket_of_the_wrong_kind_is_an_error(tmp_path, name, kind):
+    with closing(socket.socket(socket.AF_UNIX, kind)) as listener:
+        listener.bind(str(tmp_path / "s"))
+        with activated(tmp_path, listener, name) as daemon:
+            assert daemon.process.wait(20) == 4
+            assert "another kind of socket" in daemon.log.read_text()
+
+
+def test_datagrams_that_come_to_a_socket_of_systemd_are_counted_or_stay_there(tmp_path):
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listener:
+        listener.bind(str(tmp_path / "s"))
+        with activated(tmp_path, listener, "tlsrpt") as daemon:
+            daemon.wait(" ready")
+            with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as sender:
+                sender.settimeout(20)
+                sender.connect(str(tmp_path / "s"))
+                sender.send(told())
+                wait_for(lambda: counted(tmp_path / "store.sqlite3"))
+                assert daemon.stop() == 0
+                sender.send(told())
+        listener.setblocking(False)
+        assert listener.recv(1000) == told()
+    assert counted(tmp_path / "store.sqlite3") == 1
+
+
+def counted(path):
+    with closing(open_store(path)) as store:
+        days = [found for day in store.days() for found in store.day(day)]
+        return sum(tally.succeeded + tally.failed for day in days for tally in day.tallies)

@@ -216,7 +216,7 @@ def test_whatever_is_in_the_records_all_of_them_are_there(datas, more):
             parsed(response(*datas, more=more))
     found = records(response(*datas))
     assert {one.data for one in found} == {data[3:] for data in datas}
-    assert len(found) == len(set(datas))
+    assert len(found) == len({data.ljust(3, b"\xff") for data in datas})
 
 
 @given(st.binary(max_size=300))

@@ -15,12 +15,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.io.store import test_ledger as ledger
+from tests.io.store import test_outgoing as outgoing
+from tests.io.store import test_received as received
+from tests.io.store import test_trail as trail
 from tests.io.store.test_schema import VERSION_1
 from tests.io.store.test_sqlite import filled
 from tests.verdict.scenes import SMTP, upgraded
 from unstrip.io.store import KeptList, StoreDamagedError, StoreError, open_store
 from unstrip.io.store import rescue as rescue_module
-from unstrip.io.store.rescue import identity, rescue
+from unstrip.io.store.ledger import Position
+from unstrip.io.store.rescue import rescue
+from unstrip.io.store.sqlite import identity
 from unstrip.policy.mta_sts import Known
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -81,6 +87,37 @@ def test_visits_and_lists_are_carried_over_and_what_was_derived_is_not(path, pol
         assert store.kept_list("list", ("A",)) == KeptList("A", NOW, b"body")
         assert store.derived("a.example", NOW) is None
         store.remember(None, Known("new.example"))
+
+
+def reporting(store):
+    """All that reports have in a store."""
+    return (
+        tuple(store.day(ledger.DAY)),
+        store.taken("segment"),
+        store.jobs(outgoing.DAY),
+        store.planned(outgoing.DAY),
+        store.received(None, received.DAY, received.DAY),
+        store.refused(received.DAY, received.DAY),
+        store.trail(trail.OURS),
+    )
+
+
+def test_what_reports_are_made_of_is_carried_over(path, policies):
+    with closing(open_store(path)) as store:
+        delivered = ledger.attempt(ledger.bad(ledger.STS, ledger.EXPIRED), ledger.good(ledger.DANE))
+        store.add(ledger.DAY, [(delivered, 3)], Position("segment", 0, 7))
+        store.plan([outgoing.JOB, outgoing.SECOND])
+        store.set_planned(outgoing.DAY)
+        store.keep_received(received.REPORT, NOW)
+        store.refuse("json", received.DAY)
+        for seen in (trail.SEEN, trail.OTHER):
+            store.note(trail.OURS, trail.NOW, seen)
+        before = reporting(store)
+        store._database.run("update policy set known = 'x' where domain = 'd1.example'")
+    assert rescue(path, NOW, identity(path)).aside.name == ASIDE
+    with closing(open_store(path)) as store:
+        assert reporting(store) == before
+    assert rescue(path, NOW, identity(path)).aside is None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from tests.verdict.scenes import SMTP, upgraded
 from unstrip.evidence import to_json
 from unstrip.io.store import StoreError, open_store
-from unstrip.io.store.schema import VERSION
+from unstrip.io.store.schema import _STEPS, VERSION
 from unstrip.io.store.sqlite import SqliteDatabase
 from unstrip.policy.mta_sts import Known
 
@@ -54,13 +55,15 @@ def test_a_store_of_the_first_version_keeps_its_visits_and_gains_the_rest(old):
 
 
 def test_a_list_that_was_kept_without_its_signer_is_to_come_again(path):
-    with closing(open_store(path)) as store:
-        store.remember(None, Known("example.org"))
-        for later in ("policy_list", "loss", "clear", "era"):
-            store._database.run(f"drop table {later}")
-        store._database.run("create table policy_list (name text, made bigint, body blob)")
-        store._database.run("insert into policy_list (name, made, body) values ('list', 1, 'x')")
-        store._database.set_version(2)
+    with closing(SqliteDatabase(path)) as database:
+        for statement in chain(*_STEPS[:2]):
+            database.run(statement.format(bytes=database.BYTES, numbered=database.NUMBERED))
+        database.set_version(2)
+        database.run(
+            "insert into policy (domain, known, kept) values ('example.org', ?, 1)",
+            to_json(Known("example.org")),
+        )
+        database.run("insert into policy_list (name, made, body) values ('list', 1, 'x')")
     with closing(open_store(path)) as store:
         assert store.kept_list("list", ("",)) is None
         assert store.known("example.org") == Known("example.org")

@@ -150,7 +150,7 @@ from unstrip.io.store import StoreError, open_store
 from unstrip.policy.mta_sts import Known, Mode, StsPolicy
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = open_store(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 policy = StsPolicy(Mode.ENFORCE, 604800, ("mx.example.org",), ("line",) * 100)
 kept, refused = [], 0
 for n in range(1000):

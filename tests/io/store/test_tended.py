@@ -12,7 +12,8 @@ from tests.io.store.test_keeper import READ, WRITE, Ear
 from tests.io.store.test_sqlite import filled
 from unstrip.io.store import Store, StoreDamagedError, StoreError, open_store
 from unstrip.io.store import tended as tended_module
-from unstrip.io.store.rescue import identity, rescue
+from unstrip.io.store.rescue import rescue
+from unstrip.io.store.sqlite import identity
 from unstrip.io.store.tended import Operation, Tended
 from unstrip.policy.mta_sts import Known
 

@@ -16,6 +16,8 @@ from unstrip.faces.cli.history import history
 from unstrip.faces.cli.lab import lab
 from unstrip.faces.cli.policy import policy
 from unstrip.faces.cli.publish import publish
+from unstrip.faces.cli.reports import report
+from unstrip.faces.cli.rollout import rollout
 from unstrip.faces.cli.speech import Complaint, Exit, ReaderGone, complain, give_up
 
 
@@ -27,7 +29,7 @@ def cli() -> None:
 
 _REPORT = "please report it, with what UNSTRIP_TRACEBACK=1 shows"
 
-for command in (check, explain, policy, publish, compare, history, lab, demo):
+for command in (check, explain, policy, publish, report, rollout, compare, history, lab, demo):
     cli.add_command(command)
 
 

@@ -22,6 +22,7 @@ from unstrip.faces.cli.speech import Complaint, Exit, warn
 if TYPE_CHECKING:
     from unstrip.certificates import Anchors
     from unstrip.io.configuration import Configuration
+    from unstrip.io.https import Fetcher
     from unstrip.io.inquiry import Inquiry
     from unstrip.io.store import Store
     from unstrip.policy.local import Table
@@ -61,11 +62,12 @@ class AskingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What a command asks with; `store` is None with --no-store."""
+    """What a command asks with; `store` is None with --no-store, `web` is for what is no policy."""
 
     inquiry: Inquiry
     configuration: Configuration
     store: Store | None
+    web: Fetcher
 
 
 def asks(command: C) -> C:
@@ -91,6 +93,7 @@ async def asking(
     Raises: Complaint: something cannot be used, here or by the inquiry later.
     """
     from unstrip.io.assembly import beliefs, inquiry, listed, resolver
+    from unstrip.io.https import Fetcher
     from unstrip.io.inquiry import TIMEOUT
 
     settings = configured(options.config)
@@ -114,7 +117,7 @@ async def asking(
             hear=lambda *_: advance(),
             timeout=timeout or TIMEOUT,
         )
-        yield Asking(made, settings, store)
+        yield Asking(made, settings, store, Fetcher(asked.ask, trusted))
 
 
 def configured(path: Path | None) -> Configuration:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from unstrip.escaping import brief
 from unstrip.faces.cli.asking import (
     CONFIG,
     NO_STORE,
@@ -21,13 +22,14 @@ from unstrip.faces.cli.asking import (
 )
 from unstrip.faces.cli.options import AT_ONCE, FILE, PORT, VisitOptions, places, terms, visiting
 from unstrip.faces.cli.progress import progress
-from unstrip.faces.cli.speech import Complaint, Exit, say
+from unstrip.faces.cli.speech import Complaint, Exit, say, warn
 
 if TYPE_CHECKING:
     from unstrip.evidence import Endpoint, Evidence
     from unstrip.faces.cli.record import DomainRecord, Record
     from unstrip.faces.cli.report import Told
     from unstrip.io.check import Plan
+    from unstrip.io.domain import DomainChecked
     from unstrip.io.inquiry import Inquiry
 
 _EPILOG = """\b
@@ -54,6 +56,7 @@ class Options(VisitOptions):
     vantage: tuple[Path, ...]
     transcript: bool
     json: bool
+    count: bool
 
     @property
     def asking(self) -> AskingOptions:
@@ -86,6 +89,7 @@ class Options(VisitOptions):
 )
 @click.option("--transcript", is_flag=True, help="Show what was said.")
 @click.option("--json", is_flag=True, help="One JSON object a target, with all the evidence.")
+@click.option("--count", is_flag=True, help="Count it in TLS reports, each server as a session.")
 def check(targets: tuple[str, ...], **options: object) -> None:
     """Check whether links are protected, and tell who took the protection away.
 
@@ -97,6 +101,8 @@ def check(targets: tuple[str, ...], **options: object) -> None:
 
     chosen = Options(**options)  # type: ignore[arg-type]
     visited = places(targets, chosen)
+    if chosen.count:
+        _check_countable(visited, chosen)
     sys.exit(run(lambda: _check_all(visited, chosen)))
 
 
@@ -140,6 +146,8 @@ async def _check_one(place: Endpoint | str, plan: Plan, inquiry: Inquiry, option
 
     if isinstance(place, str):
         domain = await check_domain(place, plan, inquiry)
+        if options.count:
+            await _count(domain, plan, inquiry)
         if options.json:
             _print_json(domain_record(domain))
         return Told(rows_of(domain, transcript=options.transcript), tuple(about(domain)))
@@ -147,6 +155,26 @@ async def _check_one(place: Endpoint | str, plan: Plan, inquiry: Inquiry, option
     if options.json:
         _print_json(record(checked))
     return Told([row(checked, transcript=options.transcript)])
+
+
+def _check_countable(places: list[Endpoint | str], options: Options) -> None:
+    """Reports are about domains, and what is counted has to be kept somewhere."""
+    if options.no_store:
+        raise Complaint("--count: there is nowhere to count to", "leave out --no-store")
+    if not any(isinstance(place, str) for place in places):
+        raise Complaint("--count: no target is a domain", "give one, such as example.org")
+
+
+async def _count(domain: DomainChecked, plan: Plan, inquiry: Inquiry) -> None:
+    """Count what was seen for the domain's TLS report."""
+    from datetime import UTC, datetime
+
+    from unstrip.io.tlsrpt.feeding import count
+
+    assert plan.store is not None, "who counts has a store"
+    counted, why = await count(domain, inquiry, plan.store, datetime.now(UTC))
+    if not counted:
+        warn(f"{domain.domain} is not counted: {brief(why, 200)}")
 
 
 def _heading(options: Options) -> str:

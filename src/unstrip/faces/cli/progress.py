@@ -33,7 +33,7 @@ def progress(count: int, label: str) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def counting(label: str) -> Iterator[Callable[[], None]]:
+def counting(label: str, what: str = "answers") -> Iterator[Callable[[], None]]:
     """Show how many are done, where nobody knows how many there will be; after a second."""
     if not colourful(sys.stderr):
         yield lambda: None
@@ -44,7 +44,7 @@ def counting(label: str) -> Iterator[Callable[[], None]]:
         nonlocal done
         done += 1
         if time.monotonic() - began > _PATIENCE:
-            click.echo(f"\r{label}: {done} answers", nl=False, err=True)
+            click.echo(f"\r{label}: {done} {what}", nl=False, err=True)
 
     try:
         yield advance

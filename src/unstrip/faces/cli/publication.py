@@ -5,7 +5,7 @@ What is to be pasted stands by itself, with nothing before it on its lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from unstrip.escaping import brief
@@ -50,7 +50,12 @@ def record(seen: Seen, publication: Publication) -> PublicationRecord:
 
 def exit_of(publication: Publication) -> Exit:
     """Return the exit code: what is certain counts before what is not."""
-    weights = {objection.weight for objection in publication.objections}
+    return code_of(publication.objections)
+
+
+def code_of(objections: Iterable[Objection]) -> Exit:
+    """Return the exit code that objections come to."""
+    weights = {objection.weight for objection in objections}
     if Weight.REFUSED in weights:
         return Exit.FALLS_SHORT
     return Exit.UNKNOWN if Weight.UNKNOWN in weights else Exit.MEETS
@@ -66,7 +71,15 @@ def lines(seen: Seen, publication: Publication, given: Given = ()) -> Iterator[s
     if publication.objections:
         yield ""
     for objection in publication.objections:
-        yield from _objection(objection)
+        yield from objection_lines(objection)
+    yield from to_publish(publication, given)
+    yield ""
+    words = "nothing is to be published as things are" if publication.refused else "printed"
+    yield f"{words:<{WIDTH - 8}} exit {code.value}"
+
+
+def to_publish(publication: Publication, given: Given = ()) -> Iterator[str]:
+    """Yield what to publish and what to do, line by line; where it is refused only the latter."""
     if not publication.refused:
         yield from _records(publication)
         yield from _policy(publication)
@@ -74,9 +87,6 @@ def lines(seen: Seen, publication: Publication, given: Given = ()) -> Iterator[s
         yield ""
     for number, step in enumerate(publication.steps, 1):
         yield from _step(number, step, _command(publication, step, given))
-    yield ""
-    words = "nothing is to be published as things are" if publication.refused else "printed"
-    yield f"{words:<{WIDTH - 8}} exit {code.value}"
 
 
 def _title(seen: Seen, publication: Publication) -> Iterator[str]:
@@ -88,6 +98,11 @@ def _title(seen: Seen, publication: Publication) -> Iterator[str]:
     tlsa = "TLSA, " if "TLSA" in kinds else ""
     yield f"{seen.domain}: {tlsa}MTA-STS in mode {publication.mode.value}"
     yield ""
+    yield from hosts_table(seen)
+
+
+def hosts_table(seen: Seen) -> Iterator[str]:
+    """Yield what agrees at each address of each host."""
     yield from _table([_HEAD, *(_cells(seen, each) for each in agreements(seen))])
 
 
@@ -134,7 +149,8 @@ def _table(cells: list[tuple[str, ...]]) -> Iterator[str]:
         yield f"  {'  '.join(padded)}".rstrip()
 
 
-def _objection(objection: Objection) -> Iterator[str]:
+def objection_lines(objection: Objection) -> Iterator[str]:
+    """Yield an objection, and what to do about it."""
     rule = f" ({objection.rule})" if objection.rule else ""
     text = f"{objection.weight.value}: {objection.words}{rule}"
     yield from (paint(line, _TONES[objection.weight]) for line in wrapped(text, 2))

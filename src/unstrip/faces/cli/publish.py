@@ -125,6 +125,7 @@ def publish(
 async def _publish(
     name: str, wish: Wish, chosen: Options, asked: AskingOptions, visits: VisitOptions
 ) -> tuple[Seen, Publication]:
+    from unstrip.faces.cli.trail import note
     from unstrip.io.survey import survey
     from unstrip.publication import publish as published
 
@@ -132,6 +133,8 @@ async def _publish(
     assert held.roots, "`terms` has read them"
     async with asking(asked, believing=False) as ask:
         seen = await survey(name, ask.inquiry, held, chosen.port, wish.mx)
+        if ask.store is not None and visits.connect_to is None:
+            note(ask.store, seen)
     return seen, published(seen, wish, held.roots)
 
 

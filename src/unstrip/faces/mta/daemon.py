@@ -28,14 +28,18 @@ from unstrip.faces.mta.listening import Ear
 from unstrip.faces.mta.log import Log
 from unstrip.faces.mta.metrics import Metrics, Tally
 from unstrip.faces.mta.openapi import description
+from unstrip.faces.mta.reception import Reception
 from unstrip.faces.mta.server import Limits, Service
 from unstrip.faces.mta.systemd import Systemd
 from unstrip.faces.mta.watch import Watch
 from unstrip.io.assembly import Unusable
 from unstrip.io.configuration import BadConfiguration, Configuration
-from unstrip.io.serving import LimitSettings, LogSettings, ServeSettings
-from unstrip.io.store import Store
+from unstrip.io.files import NoHome, state_folder
+from unstrip.io.serving import LISTEN, LimitSettings, LogSettings, ServeSettings
+from unstrip.io.store import Store, default_path, open_store
 from unstrip.io.store.tended import Operation
+from unstrip.io.tlsrpt.collector import Collector, NoSpool
+from unstrip.io.tlsrpt.posted import NoCertificate
 from unstrip.mta.readsocket import ReadSocket
 from unstrip.mta.socketmap import Socketmap
 from unstrip.mta.tcp_table import TcpTable
@@ -46,6 +50,7 @@ _PREPARING = 1.0  # seconds at most for each service to make replies ready befor
 _GRACE = 60.0  # seconds for look-ups that began with what is believed no more
 _LAST = 15.0  # seconds for what the store has to do at the end
 _MIB = 1024 * 1024
+_TOLD, _POSTED = "tlsrpt", "reports"  # where nobody asks
 
 
 class Daemon:
@@ -77,10 +82,17 @@ class Daemon:
         asyncio.get_running_loop().set_exception_handler(self._defect)
         self._believe(await generation(self._settings, self._watch))
         self._heed_signals()
-        spoken = dict.fromkeys(ear.speaks for ear in self._ears)
-        most = self._most_clients(len(spoken))
+        asked = [ear for ear in self._ears if ear.speaks not in (_TOLD, _POSTED)]
+        spoken = dict.fromkeys(ear.speaks for ear in asked)
+        most = self._most_clients(len({ear.speaks for ear in self._ears} - {_TOLD}))
         self._tally.services = {speaks: self._service(speaks, most) for speaks in spoken}
-        listeners = [await self._listen(ear) for ear in self._ears]
+        listeners = [await self._listen(ear) for ear in asked]
+        for ear in self._ears:
+            if ear.speaks == _TOLD:
+                self._tally.collector = self._collect(ear)
+            elif ear.speaks == _POSTED:
+                listeners.append(await self._receive(ear))
+        self._tell_displaced()
         await self._prepare()
         chores = [asyncio.create_task(chore) for chore in (self._renew(), self._live())]
         self._systemd.ready()
@@ -147,6 +159,53 @@ class Daemon:
             return await loop.create_unix_server(service.connection, sock=ear.sock)
         return await loop.create_server(service.connection, sock=ear.sock)
 
+    def _tell_displaced(self) -> None:
+        """Say what would be spoken if nothing were said of places."""
+        spoken = {ear.speaks for ear in self._ears}
+        if displaced := [place.speaks for place in LISTEN if place.speaks not in spoken]:
+            handed = self._settings.serve.listen == LISTEN
+            who = "systemd hands over others" if handed else "the configuration has its own places"
+            self._log.info("not listening", words=f"{', '.join(displaced)}: {who}")
+
+    def _collect(self, ear: Ear) -> Collector:
+        """Have what is told by datagrams counted. Raises: Unusable."""
+        settings = self._settings.serve.spool
+        try:
+            collector = Collector(
+                settings.folder or state_folder() / "spool",
+                settings.limit * _MIB,
+                self._stores(),
+                lambda words: self._log.warning("tlsrpt", words=words),
+            )
+        except (NoHome, NoSpool) as error:
+            raise Unusable(str(error), "set folder in [serve.spool]") from error
+        collector.start(ear.sock, keep=ear.path is None)
+        self._log.info("listening", speaks=ear.speaks, at=ear.where)
+        if ear.trouble:
+            self._log.warning("short queue", words=ear.trouble)
+        return collector
+
+    async def _receive(self, ear: Ear) -> asyncio.AbstractServer:
+        """Take reports in. Raises: Unusable."""
+        if self._tally.reception is None:
+            self._tally.reception = Reception(
+                self._stores(),
+                self._settings.report,
+                lambda it: self._log.info(f"report {it.fate.value}", words=it.words),
+                lambda words: self._log.error("report not taken", words=words),
+            )
+        try:
+            listener = await self._tally.reception.listen(ear)
+        except NoCertificate as error:
+            raise Unusable(str(error), "set certificate and key in [[serve.listen]]") from error
+        self._log.info("listening", speaks=ear.speaks, at=ear.where)
+        return listener
+
+    def _stores(self) -> Callable[[], Store]:
+        """Return what opens another store like the one that is configured now."""
+        place = self._believed.settings.store or default_path()
+        return lambda: open_store(place)
+
     async def _prepare(self) -> None:
         """Have what is in the store ready, that the first answers come as fast as any other."""
         for service in self._tally.services.values():
@@ -159,6 +218,10 @@ class Daemon:
         patience = self._settings.serve.limits.stop
         await asyncio.gather(*(service.close(patience) for service in services))
         await asyncio.gather(*(service.desk.close() for service in services))
+        if self._tally.collector is not None:
+            await asyncio.to_thread(self._tally.collector.stop)
+        if self._tally.reception is not None:
+            await self._tally.reception.close(patience)
         await self._leave_store()
         self._log.info("stopped", answers=sum(sum(s.desk.answers.values()) for s in services))
 
@@ -203,6 +266,11 @@ class Daemon:
             service.desk.believe(self._believed.inquiry)
         await self._prepare()
         asyncio.get_running_loop().call_later(_GRACE, before.leave, self._believed)
+        if self._tally.collector is not None:
+            self._tally.collector.believe(self._stores())
+        if self._tally.reception is not None:
+            self._tally.reception.believe(self._stores(), settings.report)
+            self._renew_certificates(self._tally.reception)
         self._tally.reloads["done"] += 1
         self._unread = ""
         self._log.info("reloaded")
@@ -215,6 +283,12 @@ class Daemon:
         profess(self._log, new.settings, new.inquiry.beliefs.table)
         # have it known at once if nothing can be written, and not only when there is something
         new.aside.later(new.store.tended.use, Operation.WRITE, Store.try_writing)
+
+    def _renew_certificates(self, reception: Reception) -> None:
+        try:
+            reception.renew()
+        except NoCertificate as error:
+            self._log.error("certificate not renewed", words=str(error))
 
     async def _live(self) -> None:
         """Tell systemd that the loop goes round, twice as often as it wants to hear it."""

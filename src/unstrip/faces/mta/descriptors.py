@@ -21,7 +21,7 @@ def have_all() -> None:
 def share(services: int) -> int:
     """Return how many clients each of so many services may have, at least one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max((most - max(_OTHERS, most // 4)) // services, 1)
+    return max((most - max(_OTHERS, most // 4)) // max(services, 1), 1)
 
 
 def wanted(services: int, clients: int) -> int:

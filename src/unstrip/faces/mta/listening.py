@@ -15,14 +15,16 @@ import os
 import shutil
 import socket
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
 from unstrip.escaping import printable
 from unstrip.io.serving import Place, Tongue
+from unstrip.io.tlsrpt import queue
 
 _BACKLOG = 1024
 _PATIENCE = 2.0  # seconds for whoever might listen in our place
@@ -50,7 +52,9 @@ class Ear:
     """A socket that listens.
 
     Attributes: speaks: what is spoken there; sock; path: of a UNIX socket that we have made; mark:
-        what it is known by on the disk; lock: the descriptor that has the place for us.
+        what it is known by on the disk; lock: the descriptor that has the place for us; trouble:
+        what is less than it should be, "" if nothing; proof: the files of a certificate and its
+        key, where TLS is spoken from the first byte.
     """
 
     speaks: str
@@ -58,6 +62,8 @@ class Ear:
     path: Path | None = None
     mark: tuple[int, int] = (0, 0)
     lock: int = -1
+    trouble: str = ""
+    proof: tuple[Path, Path] | None = None
 
     @property
     def where(self) -> str:
@@ -84,6 +90,8 @@ def ears(places: Iterable[Place], handed: Iterable[tuple[str, socket.socket]]) -
     Raises: CannotListen: at one of them; then nobody listens at the others either.
     """
     given, made = list(handed), list[Ear]()
+    if [name for name, _ in given].count("tlsrpt") > 1:
+        raise CannotListen("systemd has more than one socket for tlsrpt")
     with ExitStack() as stack:
         for ear in _taken(given) if given else map(_listening, places):
             stack.callback(ear.close)
@@ -103,12 +111,15 @@ def _taken(handed: Iterable[tuple[str, socket.socket]]) -> Iterator[Ear]:
 
 def _listening(place: Place) -> Ear:
     try:
-        return _by_path(place, place.path) if place.path else _by_address(place)
+        ear = _by_path(place, place.path) if place.path else _by_address(place)
     except (OSError, LookupError) as error:  # shutil knows no such user
         words = getattr(error, "strerror", None) or str(error)
         words = words.partition(" (while attempting")[0]  # asyncio and socket say it once more
         hint = _HINTS.get(getattr(error, "errno", 0), _DOCUMENTED)
         raise CannotListen(f"{printable(place.at)}: {words.lower()}", hint) from error
+    if place.certificate is not None and place.key is not None:
+        return replace(ear, proof=(place.certificate, place.key))
+    return ear
 
 
 def _by_address(place: Place) -> Ear:
@@ -120,21 +131,19 @@ def _by_address(place: Place) -> Ear:
 
 
 def _by_path(place: Place, path: Path) -> Ear:
+    datagrams = place.speaks == "tlsrpt"
     with ExitStack() as stack:
         lock = _locked(path)
         stack.callback(os.close, lock)
         _make_room(path)
-        sock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        before = os.umask(0o177)
-        try:
-            sock.bind(str(path))
-        finally:
-            os.umask(before)
-        ear = Ear(place.speaks, sock, path, _mark(path), lock)
+        sock, trouble = queue.made(str(path)) if datagrams else (_bound(path), "")
+        stack.enter_context(sock)
+        ear = Ear(place.speaks, sock, path, _mark(path), lock, trouble)
         stack.pop_all()
     try:
         _hand_out(path, place, ear.mark)
-        sock.listen(_BACKLOG)
+        if not datagrams:
+            sock.listen(_BACKLOG)
         sock.settimeout(0)
     except (OSError, LookupError):
         ear.close()
@@ -173,25 +182,51 @@ def _hand_out(path: Path, place: Place, mark: tuple[int, int]) -> None:
         os.close(descriptor)
 
 
+def _bound(path: Path) -> socket.socket:
+    """Return a socket of which the path is nobody's but ours."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        sock.bind(str(path))
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        os.umask(before)
+    return sock
+
+
 def _make_room(path: Path) -> None:
     """Remove a socket that was left behind.
 
     Raises: OSError: something else is there, or somebody listens at it.
     """
+    until = time.monotonic() + _PATIENCE
     try:
-        kind = path.lstat().st_mode
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise FileExistsError(0, "something is there, and it is no socket")
+        while _is_alive(path):
+            if time.monotonic() > until:
+                raise FileExistsError(errno.EADDRINUSE, "somebody listens there already")
+            time.sleep(0.05)  # a daemon that was killed leaves a reader, which ends soon
+        path.unlink()
     except FileNotFoundError:
         return
-    if not stat.S_ISSOCK(kind):
-        raise FileExistsError(0, "something is there, and it is no socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(_PATIENCE)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-    raise FileExistsError(errno.EADDRINUSE, "somebody listens there already")
+
+
+def _is_alive(path: Path) -> bool:
+    """Tell whether the socket is somebody's. Raises: OSError: that cannot be found out."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_UNIX, kind) as probe:
+            probe.settimeout(_PATIENCE)
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                return False
+            except OSError as error:
+                if error.errno != errno.EPROTOTYPE:  # it is one of the other kind
+                    raise
+    return True
 
 
 def _mark(path: Path) -> tuple[int, int]:

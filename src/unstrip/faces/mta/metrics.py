@@ -12,10 +12,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from unstrip.faces.mta.http import PAGE, Page
+from unstrip.faces.mta.reception import NONE, Reception
 from unstrip.faces.mta.server import Service
 from unstrip.faces.mta.watch import Watch
 from unstrip.io.store.keeper import Keeper
 from unstrip.io.store.tended import Operation
+from unstrip.io.tlsrpt.collector import Collector
 from unstrip.mta.tongue import FAILED, NOTHING, REFUSED
 
 if TYPE_CHECKING:  # 2 MB, which a daemon that is never asked does without
@@ -31,7 +33,8 @@ class Tally:
 
     Attributes: watch; services: by what is spoken there; reloads: how many there were, by what came
         of them; believed: when the configuration was read that is in force, in seconds of Unix;
-        store: what is remembered, by that configuration.
+        store: what is remembered, by that configuration; collector: of datagrams, where there is
+        one; reception: of reports, likewise.
     """
 
     watch: Watch
@@ -39,6 +42,8 @@ class Tally:
     reloads: dict[str, int] = field(default_factory=lambda: {"done": 0, "failed": 0})
     believed: float = 0.0
     store: Keeper | None = None
+    collector: Collector | None = None
+    reception: Reception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,28 @@ def _reloads(tally: Tally) -> Rows:
 
 def _believed(tally: Tally) -> Rows:
     yield (), tally.believed
+
+
+def _counted(tally: Tally) -> Rows:
+    yield (), tally.collector.counted if tally.collector else 0
+
+
+def _uncounted(tally: Tally) -> Rows:
+    uncounted = tally.collector.uncounted if tally.collector else {"length": 0, "room": 0}
+    return (((why,), count) for why, count in sorted(uncounted.items()))
+
+
+def _waiting(tally: Tally) -> Rows:
+    yield (), tally.collector.waiting if tally.collector else 0
+
+
+def _reports(tally: Tally) -> Rows:
+    outcomes = tally.reception.outcomes if tally.reception else NONE
+    return (((outcome,), count) for outcome, count in sorted(outcomes.items()))
+
+
+def _posting(tally: Tally) -> Rows:
+    yield (), len(tally.reception.posts.connections) if tally.reception else 0
 
 
 def _version(_: Tally) -> Rows:
@@ -277,6 +304,43 @@ MEASURES = (
         (),
         "when the configuration in force was read, with its table and list, in seconds of Unix",
         _believed,
+    ),
+    Measure(
+        "unstrip_tlsrpt_counted",
+        "counter",
+        (),
+        "datagrams of tlsrpt that are in the ledger",
+        _counted,
+    ),
+    Measure(
+        "unstrip_tlsrpt_uncounted",
+        "counter",
+        ("why",),
+        "datagrams of tlsrpt that never will be: room where the spool was full, length, form,"
+        " version, policy or name where they make no sense, spool where the disk has lost some",
+        _uncounted,
+    ),
+    Measure(
+        "unstrip_tlsrpt_spool_bytes",
+        "gauge",
+        (),
+        "room that the spool takes on the disk",
+        _waiting,
+    ),
+    Measure(
+        "unstrip_reports_posted",
+        "counter",
+        ("outcome",),
+        "TLS reports that were posted: taken, duplicate, failed where they could not be kept (the"
+        " log says why), and else why they were refused",
+        _reports,
+    ),
+    Measure(
+        "unstrip_reports_posting",
+        "gauge",
+        (),
+        "who is posting a report",
+        _posting,
     ),
     Measure("unstrip_build_info", "gauge", ("version",), "1, with our version", _version),
 )

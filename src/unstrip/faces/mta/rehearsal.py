@@ -21,15 +21,18 @@ from unstrip.faces.mta.creed import asked
 from unstrip.faces.mta.descriptors import share, wanted
 from unstrip.io import assembly
 from unstrip.io.configuration import Configuration, ListSettings
+from unstrip.io.files import NoHome, state_folder
 from unstrip.io.resolver.configured import distrust
-from unstrip.io.serving import Place, ServeSettings
+from unstrip.io.serving import Place, ServeSettings, SpoolSettings
 from unstrip.io.store import StoreError, default_path
 from unstrip.io.store.glance import glance
+from unstrip.io.tlsrpt.posted import NoCertificate, context
 from unstrip.io.trust import NoRoots, anchors
 from unstrip.policy import local
 
 _SOCKETS = "see [[serve.listen]] in docs/reference/configuration.md"
 _STORE = "set store in the configuration to a place that can be written"
+_SPOOL = "set folder in [serve.spool]"
 _LIST = "see [list] in docs/reference/configuration.md, or take it out to do without"
 _PRIVILEGED = 1024  # ports below are root's
 
@@ -57,6 +60,8 @@ def rehearsal(settings: Configuration) -> Iterator[Remark]:
     for place in settings.serve.listen:
         yield from _place(place)
     yield from _descriptors(settings.serve)
+    if any(place.speaks == "tlsrpt" for place in settings.serve.listen):
+        yield from _spool(settings.serve.spool)
     yield from _store(settings)
     yield from _resolver(settings)
     yield from _roots()
@@ -91,6 +96,11 @@ def _place(place: Place) -> Iterator[Remark]:
     troubles = _path(place, place.path) if place.path else _address(*place.address)
     for words in troubles:
         yield _error(f"{printable(place.at)}: {words}", _SOCKETS)
+    try:
+        if place.certificate and place.key:
+            context(place.certificate, place.key)
+    except NoCertificate as error:
+        yield _error(str(error), "set certificate and key in [[serve.listen]]")
 
 
 def _address(host: str, port: int) -> Iterator[str]:
@@ -137,12 +147,24 @@ def _group(name: str | None) -> Iterator[str]:
 
 
 def _descriptors(settings: ServeSettings) -> Iterator[Remark]:
-    services = len({place.speaks for place in settings.listen})
+    services = len({place.speaks for place in settings.listen} - {"tlsrpt"})  # has no clients
     asked, most = settings.limits.connections, share(services)
     if most < asked:
         words = f"there are descriptors for {most} clients of each service, and not for {asked}"
         hint = f"allow {wanted(services, asked)} (LimitNOFILE=, ulimit -Hn), or fewer connections"
         yield _warning(words, hint)
+
+
+def _spool(settings: SpoolSettings) -> Iterator[Remark]:
+    try:
+        folder = settings.folder or state_folder() / "spool"
+    except NoHome as error:
+        yield _error(str(error), _SPOOL)
+        return
+    yield Remark(f"keeps datagrams in {printable(str(folder))} until they are counted")
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield _error(f"nothing can be made in {printable(str(there))}", _SPOOL)
 
 
 # What it remembers, asks and believes

@@ -12,6 +12,7 @@ from collections.abc import Iterator, MutableMapping
 
 _FIRST = 3  # the descriptor of the first socket, SD_LISTEN_FDS_START
 _MOST = 100  # sockets; nobody means more
+_DATAGRAMS = "tlsrpt"  # the one name of a socket that nobody connects to
 _SAYINGS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 _HANDED = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
@@ -90,7 +91,10 @@ def _taken(names: list[str]) -> Iterator[tuple[str, socket.socket]]:
             listening = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         except OSError as error:
             raise BadHandover(f"descriptor {descriptor} is no socket: {error.strerror}") from error
-        if not listening or found.type is not socket.SOCK_STREAM:
+        if (name == _DATAGRAMS) != (found.type is socket.SOCK_DGRAM):
+            words = f"set ListenDatagram= for {_DATAGRAMS}, and ListenStream= for all others"
+            raise BadHandover(f"descriptor {descriptor} is another kind of socket: {words}")
+        if name != _DATAGRAMS and not listening:
             raise BadHandover(f"nobody listens at descriptor {descriptor}: set Accept=no")
         found.settimeout(0)
         yield name, found

@@ -12,9 +12,13 @@ from unstrip.io.files import NoHome, state_folder
 from unstrip.io.store.claims import Claims
 from unstrip.io.store.database import Database, StoreDamagedError, StoreDriverError, StoreError
 from unstrip.io.store.derivations import Derivations
+from unstrip.io.store.ledger import Ledger
 from unstrip.io.store.losses import Losses
+from unstrip.io.store.outgoing import Outgoing
 from unstrip.io.store.policies import KeptList, Policies
+from unstrip.io.store.received import Received
 from unstrip.io.store.schema import bring_up_to_date
+from unstrip.io.store.trail import Trail
 from unstrip.io.store.visits import Remembered, Visits
 
 __all__ = [
@@ -58,8 +62,12 @@ def open_store(where: str | Path) -> Store:
     return Store(database)
 
 
-class Store(Visits, Policies, Derivations, Losses, Claims):
-    """Earlier visits, policies, what they came to, what was lost of them, who looks for one now."""
+class Store(Visits, Policies, Derivations, Losses, Claims, Ledger, Outgoing, Received, Trail):
+    """All of it: of visits and policies, and of reports.
+
+    What they came to, what was lost of them, who looks for one now; what is to be reported, where
+    to, what others have reported, and what was there on each day.
+    """
 
     def release(self, domain: str) -> tuple[int, int]:
         """Forget the policy of a domain, and the visits to a host of that name, all unread.
@@ -72,6 +80,10 @@ class Store(Visits, Policies, Derivations, Losses, Claims):
     def try_writing(self) -> None:
         """Write what changes nothing. Raises: StoreError: nothing can be written."""
         self._database.run("delete from policy where domain = ''")
+
+    def is_there(self) -> bool:
+        """Tell whether others who open it now have the same; a rescue puts a file aside."""
+        return self._database.is_there()
 
     def close(self) -> None:
         """Let go of it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -69,6 +69,10 @@ class Database(ABC):
         """Run a statement and return how many rows it changed."""
 
     @abstractmethod
+    def run_each(self, statement: str, values: Iterable[Row]) -> None:
+        """Run a statement once for each row of values."""
+
+    @abstractmethod
     def version(self) -> int:
         """Return the version of the schema, 0 where there is none yet."""
 
@@ -91,6 +95,10 @@ class Database(ABC):
     @abstractmethod
     def unclaim(self, key: int) -> None:
         """Take a claim back."""
+
+    def is_there(self) -> bool:
+        """Tell whether what is open is what has that place now: a file may have been moved."""
+        return True
 
     @abstractmethod
     def close(self) -> None:

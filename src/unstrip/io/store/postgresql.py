@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -72,6 +73,18 @@ class PostgresqlDatabase(Database):
                 return self._execute(statement, values).rowcount
             except _TROUBLE as error:
                 raise self.failed(error) from error
+
+    def run_each(self, statement: str, values: Iterable[Row]) -> None:
+        """Run a statement once for each row of values, without waiting for each answer."""
+        with self.turn:
+            try:
+                with self._connected().cursor() as cursor:
+                    cursor.executemany(_in_its_words(statement), values)
+            except BaseException as error:
+                self.close()
+                if isinstance(error, _TROUBLE):
+                    raise self.failed(error) from error
+                raise
 
     def version(self) -> int:
         """Return the version of the schema, 0 where there is none yet."""

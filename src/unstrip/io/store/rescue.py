@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,14 +28,19 @@ from unstrip.evidence import Evidence, from_json
 from unstrip.io.store.database import PATIENCE, Row, StoreError, microseconds
 from unstrip.io.store.derivations import release_derived
 from unstrip.io.store.losses import Losses
+from unstrip.io.store.received import Whole
 from unstrip.io.store.schema import bring_up_to_date
-from unstrip.io.store.sqlite import SqliteDatabase
+from unstrip.io.store.sqlite import SqliteDatabase, identity
 from unstrip.policy.mta_sts import Known
+from unstrip.rollout.snapshot import Snapshot
+from unstrip.tlsrpt.schedule import State
+from unstrip.tlsrpt.values import Applied, Failure
 
 _LOGS = ("-wal", "-shm")
 _OURS = re.compile(
     rb"(?i:create table (?:if not exists )?)visit \(|\{\"domain\":\"[^\"]+\",\"policy\":"
 )
+_WORDS = {date: date.fromisoformat, State: State}  # what is kept as text of some form
 _BROKEN = (sqlite3.Error, sqlite3.Warning, OSError, ValueError, OverflowError)
 
 
@@ -43,8 +49,8 @@ class _Table:
     """What is carried over of a table: all but the numbers of its rows.
 
     Attributes: index: one of its indexes, which begins with the first column; columns: each with
-        the type that a value must have, or as what its JSON is read; agrees: tells whether such
-        values are of one thing.
+        the type that a value must have, or as what its text or JSON is read; agrees: tells whether
+        such values are of one thing.
     """
 
     index: str
@@ -81,6 +87,63 @@ _TABLES = {
             "evidence": Evidence,
         },
     ),
+    "ledger_domain": _Table(
+        "sqlite_autoindex_ledger_domain_1", {"day": date, "domain": str, "record": bytes}
+    ),
+    "ledger_policy": _Table(
+        "sqlite_autoindex_ledger_policy_1",
+        {
+            "day": date,
+            "domain": str,
+            "policy": bytes,
+            "body": Applied,
+            "succeeded": int,
+            "failed": int,
+        },
+    ),
+    "ledger_failure": _Table(
+        "sqlite_autoindex_ledger_failure_1",
+        {
+            "day": date,
+            "domain": str,
+            "policy": bytes,
+            "failure": bytes,
+            "body": Failure,
+            "sessions": int,
+        },
+    ),
+    "ledger_spool": _Table(
+        "sqlite_autoindex_ledger_spool_1", {"segment": str, "day": date, "taken": int}
+    ),
+    "outgoing": _Table(
+        "sqlite_autoindex_outgoing_1",
+        {
+            "day": date,
+            "domain": str,
+            "uri": str,
+            "due": int,
+            "tries": int,
+            "state": State,
+            "words": bytes,
+        },
+    ),
+    "outgoing_day": _Table("sqlite_autoindex_outgoing_day_1", {"day": date}),
+    "received": _Table(
+        "sqlite_autoindex_received_1",
+        {
+            "name": str,
+            "said": str,
+            "source": str,
+            "day": date,
+            "domain": str,
+            "proved": int,
+            "taken": int,
+            "size": int,
+            "body": Whole,
+        },
+    ),
+    "refused": _Table("sqlite_autoindex_refused_1", {"day": date, "kind": str, "seen": int}),
+    "trail": _Table("trail_domain", {"domain": str, "first": int, "last": int, "body": Snapshot}),
 }
 
 
@@ -101,12 +164,6 @@ class Rescued:
             return "a store was damaged, and lost what it had last"
         said = f"{self.rows['policy']} policies and {self.rows['visit']} visits were carried over"
         return f"a damaged store was moved to {self.aside}; {said}"
-
-
-def identity(path: Path) -> tuple[int, int]:
-    """Return which file it is, by whatever name."""
-    found = path.stat()
-    return found.st_dev, found.st_ino
 
 
 def rescue(path: Path, now: datetime, opened: tuple[int, int] | None = None) -> Rescued | None:
@@ -278,7 +335,7 @@ def _is_a(kind: type, value: object) -> bool:
     if kind in (str, int, bytes):
         return isinstance(value, kind)
     try:
-        from_json(kind, value)  # type: ignore[arg-type]  # whatever is there
+        _WORDS.get(kind, partial(from_json, kind))(value)  # type: ignore[arg-type]  # whatever is there
     except (ValueError, TypeError, RecursionError):
         return False
     return True

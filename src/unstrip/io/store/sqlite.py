@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from unstrip.io.store.database import PATIENCE, Database, Row, StoreDamagedError, StoreError, Value
@@ -15,6 +16,12 @@ from unstrip.io.store.database import PATIENCE, Database, Row, StoreDamagedError
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _CUT = sqlite3.SQLITE_IOERR_SHORT_READ  # the file, or its log, ends too early
 _TROUBLE = (sqlite3.Error, sqlite3.Warning, OSError, ValueError, OverflowError)
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Return which file it is, by whatever name."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 class SqliteDatabase(Database):
@@ -27,12 +34,13 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.place = str(path)
+        self.place, self._path = str(path), path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(
                 path, PATIENCE, isolation_level=None, check_same_thread=False
             )
+            self._file = identity(path)
         except _TROUBLE as error:
             raise self.failed(error) from error
         self._belongs()  # what is no database of ours is left as it is
@@ -77,6 +85,14 @@ class SqliteDatabase(Database):
             except _TROUBLE as error:
                 raise self.failed(error) from error
 
+    def run_each(self, statement: str, values: Iterable[Row]) -> None:
+        """Run a statement once for each row of values."""
+        with self.turn:
+            try:
+                self._connection.executemany(statement, values)
+            except _TROUBLE as error:
+                raise self.failed(error) from error
+
     def version(self) -> int:
         """Return the version of the schema, 0 where there is none yet."""
         return int(self.rows("pragma user_version")[0][0])
@@ -92,6 +108,13 @@ class SqliteDatabase(Database):
     def roll_back(self) -> None:
         """Undo what was done since the beginning."""
         self.run("rollback")
+
+    def is_there(self) -> bool:
+        """Tell whether the file that is open still has its name."""
+        try:
+            return identity(self._path) == self._file
+        except OSError:
+            return False
 
     def claim(self, key: int) -> bool:  # noqa: ARG002
         """Let everybody have it: on one machine there is hardly ever more than one who looks."""

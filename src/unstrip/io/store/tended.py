@@ -17,7 +17,8 @@ from time import monotonic
 from typing import Protocol, TypeVar
 
 from unstrip.io.store import Store, StoreDamagedError, StoreError, file_of, open_store
-from unstrip.io.store.rescue import identity, rescue
+from unstrip.io.store.rescue import rescue
+from unstrip.io.store.sqlite import identity
 
 T = TypeVar("T")
 LONG = 1.0  # seconds: who has waited for so long in vain

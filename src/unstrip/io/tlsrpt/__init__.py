@@ -1,0 +1,1 @@
+"""TLS reporting at work: datagrams taken off a socket, reports sent, and reports taken in."""
