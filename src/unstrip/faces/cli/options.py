@@ -58,6 +58,31 @@ class VisitOptions:
     timeout: float
 
 
+_OF_MX = (
+    click.option("--port", type=PORT, default=25, show_default=True, help="Of the MX hosts."),
+    click.option(
+        "--connect-to",
+        metavar="ADDRESS",
+        help="Dial this instead of the addresses of the MX hosts.",
+    ),
+    click.option("--helo", default="localhost", show_default=True, help="Name given in EHLO."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0.1, 3600),
+        default=30.0,
+        show_default=True,
+        help="Seconds for each visit, everything included.",
+    ),
+)
+
+
+def visiting_mx(command: C) -> C:
+    """Give a command the options of visits to a domain's own MX hosts."""
+    for decorate in reversed(_OF_MX):
+        command = decorate(command)
+    return command
+
+
 def visiting(command: C) -> C:
     """Give a command targets, and the options that say how they are visited."""
     for decorate in reversed(_SHARED):

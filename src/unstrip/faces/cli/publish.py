@@ -12,7 +12,7 @@ import click
 
 from unstrip.faces.cli.again import Given, given
 from unstrip.faces.cli.asking import AskingOptions, asking, asks, named
-from unstrip.faces.cli.options import PORT, VisitOptions, terms
+from unstrip.faces.cli.options import VisitOptions, terms, visiting_mx
 from unstrip.faces.cli.speech import Complaint, Exit, say
 
 if TYPE_CHECKING:
@@ -77,18 +77,7 @@ class Options:
     default=None,
     help="Insist on TLSA records, or print none.  [default: where they can be had]",
 )
-@click.option("--port", type=PORT, default=25, show_default=True, help="Of the MX hosts.")
-@click.option(
-    "--connect-to", metavar="ADDRESS", help="Dial this instead of the addresses of the MX hosts."
-)
-@click.option("--helo", default="localhost", show_default=True, help="Name given in EHLO.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1, 3600),
-    default=30.0,
-    show_default=True,
-    help="Seconds for each visit, everything included.",
-)
+@visiting_mx
 @click.option("--json", is_flag=True, help="One JSON object.")
 @asks
 @click.pass_context

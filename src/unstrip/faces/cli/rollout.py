@@ -22,7 +22,7 @@ from unstrip.faces.cli.asking import (
     named,
     reading,
 )
-from unstrip.faces.cli.options import PORT, VisitOptions, terms
+from unstrip.faces.cli.options import VisitOptions, terms, visiting_mx
 from unstrip.faces.cli.report_days import DAY, Days, chosen, read
 from unstrip.faces.cli.speech import Complaint, Exit, say
 
@@ -85,18 +85,7 @@ class Options:
     help="Write the trail as CSV; - for standard output.",
 )
 @click.option("--json", is_flag=True, help="One JSON object.")
-@click.option("--port", type=PORT, default=25, show_default=True, help="Of the MX hosts.")
-@click.option(
-    "--connect-to", metavar="ADDRESS", help="Dial this instead of the addresses of the MX hosts."
-)
-@click.option("--helo", default="localhost", show_default=True, help="Name given in EHLO.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1, 3600),
-    default=30.0,
-    show_default=True,
-    help="Seconds for each visit, everything included.",
-)
+@visiting_mx
 @CA_FILE
 @STORE
 @CONFIG

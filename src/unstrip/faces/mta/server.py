@@ -16,6 +16,7 @@ from time import monotonic
 from typing import cast
 
 from unstrip.faces.mta.desk import Desk
+from unstrip.io.clients import let_go
 from unstrip.mta.tongue import Garbled, Told
 
 _CHUNK = 64 * 1024  # bytes of replies in one write
@@ -59,13 +60,7 @@ class Service:
 
         Nobody may be listening for new ones any more.
         """
-        leaving = tuple(self.connections)
-        for client in leaving:
-            client.leave()
-        if leaving:
-            await asyncio.wait([client.gone for client in leaving], timeout=patience)
-        for client in tuple(self.connections):
-            client.abort()
+        await let_go(self.connections, patience)
 
 
 class Connection(asyncio.Protocol):

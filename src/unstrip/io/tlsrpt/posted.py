@@ -26,6 +26,7 @@ from typing import cast
 import h11
 
 from unstrip.escaping import brief
+from unstrip.io.clients import let_go
 from unstrip.io.tlsrpt.intake import Fate, Outcome
 from unstrip.tlsrpt.reading import PACKED
 from unstrip.tunnel import HandshakeFailed, Tunnel
@@ -111,13 +112,7 @@ class Posts:
 
         Nobody may be listening for new ones any more.
         """
-        leaving = tuple(self.connections)
-        for client in leaving:
-            client.leave()
-        if leaving:
-            await asyncio.wait([client.gone for client in leaving], timeout=patience)
-        for client in tuple(self.connections):
-            client.abort()
+        await let_go(self.connections, patience)
 
 
 class _Post(asyncio.Protocol):
